@@ -1,0 +1,7 @@
+export { type Address, formatAddress, formatHost, sameAddress } from './address.ts';
+export { type Clock, every, isoTime, SystemClock, type Timer } from './clock.ts';
+export { Inbox } from './inbox.ts';
+export { type Log, type LogFields, silentLog } from './log.ts';
+export { type Random, randomToken, SeededRandom, systemRandom } from './random.ts';
+export { Scope } from './scope.ts';
+export { VirtualClock } from './virtual-clock.ts';
