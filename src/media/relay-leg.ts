@@ -1,0 +1,181 @@
+import type { Address, Clock } from '../base/index.ts';
+import {
+  payloadType,
+  rtcpKind,
+  rtpKind,
+  StreamStatistics,
+  sequenceNumber,
+  setPayloadType,
+  ssrc,
+} from '../rtp/index.ts';
+import type { LegCounters, MediaLeg, PortPair, RemoteMedia } from './engine.ts';
+import { Latch } from './latch.ts';
+import type { DatagramPort } from './sockets.ts';
+
+const defaultClockRate = 8000;
+
+/** A leased pair with its open sockets, and the leg that their packets are for at present. */
+export interface LeasedPorts {
+  readonly pair: PortPair;
+  readonly rtp: DatagramPort;
+  readonly rtcp: DatagramPort;
+  user: RelayLeg | null;
+}
+
+/** What a leg needs of its surroundings. */
+export interface LegHost {
+  readonly clock: Clock;
+  /** Whether the address is one of our own media ports, where nothing may be sent lest it goes round for ever. */
+  isOurs(address: Address): boolean;
+}
+
+/**
+ * One side of a relay: takes what arrives on its ports, if it comes from the leg's source, and has the other side send
+ * it. Nothing is allocated per packet; the received bytes themselves are sent on.
+ */
+export class RelayLeg {
+  readonly #host: LegHost;
+  /** Called with the time (ms, monotonic) of every packet from the leg's own source. */
+  readonly #heard: (now: number) => void;
+  readonly #latch = new Latch();
+  readonly #received = new StreamStatistics();
+  #spec: MediaLeg;
+  #ports: LeasedPorts | null = null;
+  #peer: RelayLeg | null = null;
+
+  #packetsSent = 0;
+  #bytesSent = 0;
+  #strangers = 0;
+  #malformed = 0;
+  #unmapped = 0;
+  #held = 0;
+  #undeliverable = 0;
+  #rtcpReceived = 0;
+  #rtcpSent = 0;
+  #strangerAddress = '';
+  #strangerPort = 0;
+
+  constructor(spec: MediaLeg, host: LegHost, heard: (now: number) => void) {
+    this.#spec = spec;
+    this.#host = host;
+    this.#heard = heard;
+    this.#latch.arm(spec.remote, spec.signalling, host.clock.now());
+  }
+
+  /** The packets of each go to the other from now on. */
+  static connect(a: RelayLeg, b: RelayLeg): void {
+    a.#peer = b;
+    b.#peer = a;
+  }
+
+  update(spec: MediaLeg): void {
+    const before = this.#spec;
+    this.#spec = spec;
+    if (sameRemote(before.remote, spec.remote) && before.generation === spec.generation) {
+      this.#latch.expectSignalling(spec.signalling);
+    } else {
+      this.#latch.arm(spec.remote, spec.signalling, this.#host.clock.now());
+    }
+  }
+
+  /** Receives and sends there from now on; null: nowhere. */
+  moveTo(ports: LeasedPorts | null): void {
+    if (this.#ports?.user === this) this.#ports.user = null;
+    this.#ports = ports;
+    if (ports) ports.user = this;
+  }
+
+  onRtp(packet: Uint8Array, from: Address): void {
+    const kind = rtpKind(packet);
+    if (kind !== 'rtp') {
+      if (kind === 'malformed') this.#malformed++;
+      return;
+    }
+    const now = this.#host.clock.now();
+    const type = payloadType(packet);
+    const typeToSend = this.#spec.payloadTypes.get(type);
+    if (!this.#latch.acceptRtp(from, ssrc(packet), sequenceNumber(packet), typeToSend !== undefined, now)) {
+      this.#drop(from);
+      return;
+    }
+    this.#heard(now);
+    this.#received.push(packet, now, this.#spec.clockRates?.get(type) ?? defaultClockRate);
+    if (typeToSend === undefined) {
+      this.#unmapped++;
+      return;
+    }
+    if (typeToSend !== type) setPayloadType(packet, typeToSend);
+    const peer = this.#peer;
+    if (peer !== null) peer.#sendRtp(packet);
+  }
+
+  onRtcp(packet: Uint8Array, from: Address): void {
+    const kind = rtcpKind(packet);
+    if (kind !== 'rtcp') {
+      if (kind === 'malformed') this.#malformed++;
+      return;
+    }
+    const now = this.#host.clock.now();
+    if (!this.#latch.acceptRtcp(from, now)) {
+      this.#drop(from);
+      return;
+    }
+    this.#heard(now);
+    this.#rtcpReceived++;
+    const peer = this.#peer;
+    if (peer !== null) peer.#sendRtcp(packet);
+  }
+
+  counters(): LegCounters {
+    return {
+      packetsReceived: this.#received.packets,
+      packetsSent: this.#packetsSent,
+      packetsLost: this.#received.lost,
+      jitterMs: this.#received.jitterMs,
+      bytesReceived: this.#received.bytes,
+      bytesSent: this.#bytesSent,
+      strangers: this.#strangers,
+      malformed: this.#malformed,
+      unmapped: this.#unmapped,
+      held: this.#held,
+      undeliverable: this.#undeliverable,
+      lastStranger: this.#strangers > 0 ? { address: this.#strangerAddress, port: this.#strangerPort } : null,
+      latched: this.#latch.learned,
+      rtcpReceived: this.#rtcpReceived,
+      rtcpSent: this.#rtcpSent,
+    };
+  }
+
+  #sendRtp(packet: Uint8Array): void {
+    if (!this.#spec.send) {
+      this.#held++;
+      return;
+    }
+    const to = this.#latch.rtpTarget;
+    if (this.#ports === null || to === null || this.#host.isOurs(to)) {
+      this.#undeliverable++;
+      return;
+    }
+    this.#ports.rtp.send(packet, to);
+    this.#packetsSent++;
+    this.#bytesSent += packet.length;
+  }
+
+  #sendRtcp(packet: Uint8Array): void {
+    const to = this.#latch.rtcpTarget;
+    if (this.#ports === null || to === null || this.#host.isOurs(to)) return;
+    this.#ports.rtcp.send(packet, to);
+    this.#rtcpSent++;
+  }
+
+  #drop(from: Address): void {
+    this.#strangers++;
+    this.#strangerAddress = from.address;
+    this.#strangerPort = from.port;
+  }
+}
+
+function sameRemote(a: RemoteMedia | null, b: RemoteMedia | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.address === b.address && a.port === b.port && a.rtcpPort === b.rtcpPort;
+}
