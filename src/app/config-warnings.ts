@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Config, defaultConfig } from './config-schema.ts';
+
+/** What in `config` is allowed but should not go unsaid: one line each. */
+export function configWarnings(config: Config): string[] {
+  const { registrar, api, media, sip, cdr } = config;
+  const warnings: string[] = [];
+  if (registrar.auth === 'none')
+    warnings.push('registrar.auth is none: anybody who reaches this exchange can register and place calls');
+  if (api.insecure && api.tls === null)
+    warnings.push('api.insecure is true: the API may be used over plain HTTP, where credentials can be read');
+  const room = Math.floor((media.port_pool.end - media.port_pool.start) / portsPerCall);
+  if (room < sip.max_concurrent_calls) {
+    warnings.push(
+      `media.port_pool has room for ${room} calls only, sip.max_concurrent_calls is ${sip.max_concurrent_calls}`,
+    );
+  }
+  if (cdr.rotation === 'hourly' && !cdr.filename_pattern.includes('%H')) {
+    warnings.push('cdr.rotation is hourly, but cdr.filename_pattern has no %H: the records of a day go to one file');
+  }
+  return warnings;
+}
+
+/** RTP and RTCP on either side. */
+const portsPerCall = 4;
+
+/** The keys that this release accepts but does not yet act on, as one reads them from a configuration. */
+const unbuiltKeys: readonly (readonly [key: string, what: string, read: (config: Config) => unknown])[] = [
+  ['sip.timers.session_expires', 'session timers are', ({ sip }) => sip.timers.session_expires],
+  ['sip.timers.min_se', 'session timers are', ({ sip }) => sip.timers.min_se],
+  ['sip.ws', 'SIP over WebSocket is', ({ sip }) => sip.ws],
+  ['sip.wss', 'SIP over WebSocket is', ({ sip }) => sip.wss],
+  ['media.jitter_buffer', 'the jitter buffer is', ({ media }) => media.jitter_buffer],
+  ['media.workers', 'media workers are', ({ media }) => media.workers],
+  ['media.dscp', 'marking media packets is', ({ media }) => media.dscp],
+  ['media.prompts', 'playing sound files is', ({ media }) => media.prompts],
+  ['recording', 'recording is', ({ recording }) => recording],
+  ['api.allow', 'the REST API is', ({ api }) => api.allow],
+  ['api.tls', 'the REST API is', ({ api }) => api.tls],
+  ['security.ban', 'banning addresses is', ({ security }) => security.ban],
+  ['hep', 'sending to a HEP server is', ({ hep }) => hep],
+];
+
+/** One line for each key whose capability is not built yet, where somebody set it away from its default. It stops nothing. */
+export function unbuiltCapabilities(config: Config): string[] {
+  const lines = unbuiltKeys
+    .filter(([, , read]) => !isDeepStrictEqual(read(config), read(defaultConfig)))
+    .map(([key, what]) => `${key} has no effect: ${what} not built yet`);
+  const webSockets = config.sip.transport.filter((transport) => transport === 'ws' || transport === 'wss');
+  if (webSockets.length > 0)
+    lines.push(`sip.transport: ${webSockets.join(', ')} is left out: SIP over WebSocket is not built yet`);
+  const srtpWanted = config.extensions.filter(({ srtp }) => srtp === 'required').map(({ number }) => number);
+  if (config.media.srtp === 'required')
+    lines.push('media.srtp has no effect: encrypted media is not built yet, calls are not encrypted');
+  else if (srtpWanted.length > 0) {
+    lines.push(
+      `extensions: srtp of ${srtpWanted.join(', ')} has no effect: encrypted media is not built yet, calls are not encrypted`,
+    );
+  }
+  if (!config.storage.url.startsWith('sqlite:'))
+    lines.push('storage.url: PostgreSQL is not built yet, the embedded store is used instead');
+  return lines;
+}
