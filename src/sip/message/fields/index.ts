@@ -1,0 +1,43 @@
+export {
+  Authorization,
+  type Credentials,
+  ProxyAuthenticate,
+  ProxyAuthorization,
+  WwwAuthenticate,
+} from './credentials.ts';
+export { CSeq, type CSeqValue } from './cseq.ts';
+export { ContentType, type MediaType } from './media-type.ts';
+export {
+  Contact,
+  From,
+  formatNameAddress,
+  type NameAddress,
+  PAssertedIdentity,
+  Path,
+  parseNameAddress,
+  RecordRoute,
+  ReplyTo,
+  Route,
+  To,
+  tagOf,
+} from './name-address.ts';
+export { Reason, type ReasonValue } from './reason.ts';
+export {
+  Accept,
+  Allow,
+  CallId,
+  ContentLength,
+  Expires,
+  MaxBreadth,
+  MaxForwards,
+  MinExpires,
+  MinSE,
+  ProxyRequire,
+  Require,
+  RetryAfter,
+  SessionExpires,
+  type SessionExpiresValue,
+  Supported,
+  Unsupported,
+} from './simple.ts';
+export { Via, type ViaValue } from './via.ts';

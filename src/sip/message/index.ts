@@ -1,0 +1,15 @@
+export { createResponse, type ResponseOptions } from './build.ts';
+export { SipError, SipSyntaxError, type SyntaxStatus } from './errors.ts';
+export * from './fields/index.ts';
+export { formatCompact, formatMessage } from './format.ts';
+export { type Frame, StreamFramer } from './framer.ts';
+export { isToken } from './grammar.ts';
+export type { HeaderType } from './header-type.ts';
+export { Headers } from './headers.ts';
+export { type SipMessage, SipRequest, SipResponse } from './message.ts';
+export { canonicalName } from './names.ts';
+export { noParams, type Params, withoutParam, withParam } from './params.ts';
+export { limits, parseMessage } from './parse.ts';
+export { sameUri } from './same-uri.ts';
+export { reasonPhrase } from './status.ts';
+export { formatUri, type OtherUri, parseUri, type SipUri, sipUri, type TelUri, type Uri } from './uri.ts';
