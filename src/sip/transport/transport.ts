@@ -44,6 +44,8 @@ export interface Transport {
   readonly secure: boolean;
   /** The addresses that are listened on; known once `listen` has settled. */
   readonly addresses: readonly Address[];
+  /** The addresses that its flows have told peers to reach it at, as far as they differ from `addresses`. */
+  readonly advertised: readonly Address[];
   /** Opens the listener. Rejects with an error whose message names the address when it can't be had. */
   listen(receiver: TransportReceiver): Promise<void>;
   /**
@@ -52,6 +54,11 @@ export interface Transport {
    * `null` when this transport can't reach such an address (another IP family).
    */
   flowTo(remote: Address, local?: Address): Flow | null;
-  /** Stops listening and closes every flow. */
+  /** The open connection to `remote`, if there is one; always `null` for UDP, which has none. */
+  findFlow(remote: Address): Flow | null;
+  /** Stops listening and closes every flow. Harmless when `listen` was never called or failed. */
   close(): Promise<void>;
 }
+
+/** Where peers reach the listener at `local` as `remote` sees it: the public address for a peer beyond the NAT. */
+export type Advertise = (local: Address, remote: Address) => Address;

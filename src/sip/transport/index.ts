@@ -1,0 +1,21 @@
+export {
+  type DeliveryListener,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  type MemoryTransport,
+  type MemoryTransportOptions,
+  type Stray,
+} from './memory.ts';
+export { type Target, targetOf } from './resolve.ts';
+export { defaultStreamLimits, type StreamLimits } from './stream-limits.ts';
+export { type TcpOptions, TcpTransport } from './tcp.ts';
+export { type TlsOptions, TlsTransport } from './tls.ts';
+export type { Advertise, Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
+export {
+  type TapListener,
+  type TransportCounters,
+  TransportLayer,
+  type TransportLayerOptions,
+  type TransportUser,
+} from './transport-layer.ts';
+export { type UdpOptions, UdpTransport } from './udp.ts';

@@ -1,0 +1,258 @@
+import type { Address, Clock, Log, Timer } from '../../base/index.ts';
+import { formatAddress } from '../../base/index.ts';
+import { StreamFramer } from '../message/index.ts';
+import type { StreamLimits } from './stream-limits.ts';
+import type { Flow, TransportName, TransportReceiver } from './transport.ts';
+import type { Wire, WireUser } from './wire.ts';
+
+/** The answer to a keepalive ping (RFC 5626 §4.4.1). */
+const pong = Uint8Array.of(13, 10);
+
+/** Who owns a stream flow, and what it has to know of its life. */
+export interface StreamFlowOwner {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: StreamLimits;
+  readonly receiver: TransportReceiver;
+  /** Nothing can be sent on the flow any more. */
+  onEnded(flow: StreamFlow): void;
+  /** The wire under the flow is gone. */
+  onGone(flow: StreamFlow): void;
+}
+
+export interface StreamFlowParts {
+  readonly id: string;
+  readonly transport: TransportName;
+  readonly secure: boolean;
+  /** Whether the peer connected to us. */
+  readonly incoming: boolean;
+  readonly local: Address;
+  readonly advertised: Address;
+  readonly remote: Address;
+}
+
+/**
+ * A connection as a flow: frames what arrives, answers pings, and ends when it is silent for too long and nobody
+ * holds it. Trickled bytes are no sign of life, only whole messages and keepalives are.
+ */
+export class StreamFlow implements Flow {
+  readonly id: string;
+  readonly transport: TransportName;
+  readonly reliable = true;
+  readonly secure: boolean;
+  readonly incoming: boolean;
+  readonly local: Address;
+  readonly advertised: Address;
+  readonly remote: Address;
+  readonly #owner: StreamFlowOwner;
+  readonly #framer = new StreamFramer();
+  readonly #closeListeners = new Set<() => void>();
+  #wire: Wire | null = null;
+  #state: 'opening' | 'fresh' | 'open' | 'closed' = 'opening';
+  #holds = 0;
+  #since: number;
+  #timer: Timer | null = null;
+
+  constructor(parts: StreamFlowParts, owner: StreamFlowOwner) {
+    this.id = parts.id;
+    this.transport = parts.transport;
+    this.secure = parts.secure;
+    this.incoming = parts.incoming;
+    this.local = parts.local;
+    this.advertised = parts.advertised;
+    this.remote = parts.remote;
+    this.#owner = owner;
+    this.#since = owner.clock.now();
+    this.#watch();
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** When something last happened on it: monotonic time in ms. */
+  get activeSince(): number {
+    return this.#since;
+  }
+
+  /** Gives the flow its wire; once, before anything else. */
+  attach(wire: Wire): void {
+    this.#wire = wire;
+  }
+
+  send(bytes: Uint8Array, onError?: (error: Error) => void): void {
+    const { clock, limits } = this.#owner;
+    if (this.#state === 'closed' || !this.#wire) {
+      if (onError)
+        clock.after(0, () => onError(new Error(`the connection to ${formatAddress(this.remote)} is closed`)));
+      return;
+    }
+    if (this.#wire.queued + bytes.length > limits.queueBytes) {
+      if (onError) clock.after(0, () => onError(new Error(`${formatAddress(this.remote)} does not read`)));
+      this.destroy('the peer does not read');
+      return;
+    }
+    if (this.#state === 'open') this.#since = clock.now();
+    this.#wire.write(bytes, onError && ((error) => error && onError(error)));
+  }
+
+  hold(): Disposable {
+    this.#holds++;
+    this.#watch();
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#holds--;
+        if (this.#state === 'open') this.#since = this.#owner.clock.now();
+        this.#watch();
+      },
+    };
+  }
+
+  onClose(listener: () => void): Disposable {
+    const entry = () => listener();
+    if (this.#state === 'closed') {
+      const timer = this.#owner.clock.after(0, entry);
+      return { [Symbol.dispose]: () => timer.cancel() };
+    }
+    this.#closeListeners.add(entry);
+    return { [Symbol.dispose]: () => this.#closeListeners.delete(entry) };
+  }
+
+  /** The flow as its wire sees it. */
+  get wireUser(): WireUser {
+    return {
+      onOpen: () => this.#opened(),
+      onData: (chunk) => this.#receive(chunk),
+      onClose: (error) => this.#gone(error),
+    };
+  }
+
+  /** Lets what was sent leave, then closes; the flow counts as closed at once. */
+  end(reason: string): void {
+    if (this.#state === 'opening') {
+      this.destroy(reason);
+      return;
+    }
+    const wire = this.#wire;
+    if (!this.#finish(reason) || !wire) return;
+    wire.end();
+    this.#timer = this.#owner.clock.after(this.#owner.limits.linger, () => wire.destroy());
+  }
+
+  /** Closes at once. */
+  destroy(reason: string): void {
+    if (this.#finish(reason)) this.#wire?.destroy();
+  }
+
+  #opened(): void {
+    if (this.#state !== 'opening') return;
+    this.#state = this.incoming ? 'fresh' : 'open';
+    this.#since = this.#owner.clock.now();
+    this.#watch();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#framer.push(chunk);
+    const { receiver, clock } = this.#owner;
+    // A message may close the flow under way; what the peer sent behind it is then of no interest.
+    while (!this.closed) {
+      const frame = this.#framer.next();
+      if (!frame) return;
+      switch (frame.kind) {
+        case 'message':
+          this.#since = clock.now();
+          if (this.#state === 'fresh') {
+            this.#state = 'open';
+            this.#watch();
+          }
+          receiver.onBytes(frame.bytes, this);
+          break;
+        case 'ping':
+          if (this.#state === 'open') this.#since = clock.now();
+          this.send(pong);
+          break;
+        case 'pong':
+          if (this.#state === 'open') this.#since = clock.now();
+          break;
+        case 'error':
+          receiver.onUnframable(frame.error, this);
+          this.end(frame.error.message);
+          return;
+      }
+    }
+  }
+
+  #gone(error: Error | null): void {
+    this.#finish(error ? error.message : 'the peer closed it');
+    this.#timer?.cancel();
+    this.#owner.onGone(this);
+  }
+
+  /** Ends the flow for those above; false when it has ended before. */
+  #finish(reason: string): boolean {
+    if (this.#state === 'closed') return false;
+    this.#state = 'closed';
+    this.#timer?.cancel();
+    const { log, clock } = this.#owner;
+    log.debug('connection closed', { flow: this.id, reason });
+    this.#owner.onEnded(this);
+    const listeners = [...this.#closeListeners];
+    this.#closeListeners.clear();
+    // Later, because a send may be what ends the flow, and its caller is in the middle of something.
+    if (listeners.length > 0) clock.after(0, () => this.#tell(listeners));
+    return true;
+  }
+
+  #tell(listeners: readonly (() => void)[]): void {
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        this.#owner.log.error('the user of a closed connection failed', { flow: this.id, error });
+      }
+    }
+  }
+
+  /** When the flow is to be closed if nothing happens: monotonic time in ms. */
+  #deadline(): number {
+    const { limits } = this.#owner;
+    if (this.#state === 'opening') return this.#since + (this.incoming ? limits.handshake : limits.connect);
+    if (this.#holds > 0) return Number.POSITIVE_INFINITY;
+    return this.#since + (this.#state === 'fresh' ? limits.firstMessage : limits.idle);
+  }
+
+  /** Sets the timer to the deadline. Activity moves the deadline only; the timer looks again when it fires. */
+  #watch(): void {
+    if (this.#state === 'closed') return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    const { clock } = this.#owner;
+    const deadline = this.#deadline();
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.#timer = clock.after(deadline - clock.now(), () => {
+      if (clock.now() < this.#deadline()) this.#watch();
+      else this.#expire();
+    });
+  }
+
+  #expire(): void {
+    switch (this.#state) {
+      case 'opening':
+        this.destroy(this.incoming ? 'no handshake in time' : 'no connection in time');
+        break;
+      case 'fresh':
+        this.destroy('no message in time');
+        break;
+      default:
+        this.end('idle');
+    }
+  }
+}

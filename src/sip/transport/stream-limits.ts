@@ -1,0 +1,30 @@
+/** Bounds of what peers of a stream transport can make us keep. Times in ms; `Infinity` for no bound. */
+export interface StreamLimits {
+  /** A connection of ours that is not established by then has failed. */
+  readonly connect: number;
+  /** The TLS handshake of an accepted connection. */
+  readonly handshake: number;
+  /** The first whole message on an accepted connection. */
+  readonly firstMessage: number;
+  /** Without a message or keepalive either way, on a connection that nobody holds. */
+  readonly idle: number;
+  /** How long the last bytes of a connection that we close may take to leave. */
+  readonly linger: number;
+  /** Open connections in all. */
+  readonly connections: number;
+  /** Open connections from one IP address. */
+  readonly connectionsPerSource: number;
+  /** Bytes that may wait for a peer that does not read. */
+  readonly queueBytes: number;
+}
+
+export const defaultStreamLimits: StreamLimits = {
+  connect: 5_000,
+  handshake: 10_000,
+  firstMessage: 15_000,
+  idle: 180_000,
+  linger: 2_000,
+  connections: 10_000,
+  connectionsPerSource: 1_000,
+  queueBytes: 1_048_576,
+};

@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server,
+} from 'node:tls';
+import { type Address, type Clock, every, formatAddress, type Log, type Timer } from '../../base/index.ts';
+import { endsOf, SocketWire } from './socket-wire.ts';
+import type { StreamLimits } from './stream-limits.ts';
+import { StreamTransport } from './stream-transport.ts';
+import { closeServer, listenOn, socketOptions } from './tcp.ts';
+import type { Advertise, TransportReceiver } from './transport.ts';
+import type { Wire, WireUser, Wiring } from './wire.ts';
+
+export interface TlsOptions {
+  /** Where to listen; `0.0.0.0` and `::` stand for all addresses of the machine of that family. */
+  readonly listen: Address;
+  /** Path of the certificate chain, PEM. */
+  readonly certificate: string;
+  /** Path of its private key, PEM. */
+  readonly privateKey: string;
+  /** Path of the certificates that peers' certificates are checked against, PEM; the system's where absent. */
+  readonly ca?: string | null;
+  /** Whether a peer that connects to us must show a certificate that `ca` vouches for. Default false. */
+  readonly verifyClient?: boolean;
+  /** Whether a peer that we connect to must. Default true. */
+  readonly verifyServer?: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where peers reach the listener, if not at its own address. */
+  readonly advertise?: Advertise;
+  readonly limits?: Partial<StreamLimits>;
+}
+
+/** How often the files are looked at, in ms. */
+const checkInterval = 60_000;
+
+/** SIP over TLS 1.2 or newer (RFC 3261 §26.3.1). Follows its certificate's files; open connections stay as they are. */
+export class TlsTransport extends StreamTransport {
+  readonly #wiring: TlsWiring;
+  readonly #clock: Clock;
+  #checking: Timer | null = null;
+
+  constructor(options: TlsOptions) {
+    const wiring = new TlsWiring(options);
+    super({ ...options, name: 'tls', secure: true, wiring });
+    this.#wiring = wiring;
+    this.#clock = options.clock;
+  }
+
+  override async listen(receiver: TransportReceiver): Promise<void> {
+    await super.listen(receiver);
+    this.#checking = every(this.#clock, checkInterval, () => void this.reload());
+  }
+
+  /**
+   * Reads the files again, as it does by itself every minute. True when new connections have a new certificate from
+   * now on; files that don't fit together are a warning, and the old ones stay in use.
+   */
+  reload(): Promise<boolean> {
+    return this.#wiring.reload();
+  }
+
+  override close(): Promise<void> {
+    this.#checking?.cancel();
+    return super.close();
+  }
+}
+
+class TlsWiring implements Wiring {
+  readonly #options: TlsOptions;
+  readonly #handshakes = new Map<string, SocketWire>();
+  #server: Server | null = null;
+  #context: SecureContext | null = null;
+  /** What the files held when last read. */
+  #seen = '';
+
+  constructor(options: TlsOptions) {
+    this.#options = options;
+  }
+
+  async listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
+    const { listen, log, verifyClient = false } = this.#options;
+    const material = await this.#read();
+    this.#seen = fingerprint(material);
+    this.#context = createSecureContext(material);
+    const server = createServer({
+      ...material,
+      ...socketOptions,
+      requestCert: verifyClient,
+      rejectUnauthorized: verifyClient,
+      // The wire's user limits the handshake by our own clock; this one is only never to come first.
+      handshakeTimeout: 2_147_483_647,
+    });
+    this.#server = server;
+    server.on('connection', (socket: Socket) => this.#connected(socket, accept));
+    server.on('secureConnection', (socket) => {
+      const remote = peerOf(socket);
+      const wire = this.#handshakes.get(remote);
+      this.#handshakes.delete(remote);
+      if (wire) wire.open(socket);
+      else socket.destroy();
+    });
+    server.on('tlsClientError', (error, socket) => {
+      log.debug('handshake failed', { remote: peerOf(socket), error });
+      socket.destroy();
+    });
+    server.on('error', (error) => log.warning('connection not accepted', { error }));
+    return listenOn(server, listen);
+  }
+
+  connect(remote: Address, from: string | null, user: WireUser): Wire {
+    const socket = connect({
+      host: remote.address,
+      port: remote.port,
+      ...(from && { localAddress: from }),
+      ...(this.#context && { secureContext: this.#context }),
+      rejectUnauthorized: this.#options.verifyServer ?? true,
+    });
+    socket.setNoDelay(socketOptions.noDelay);
+    socket.setKeepAlive(socketOptions.keepAlive, socketOptions.keepAliveInitialDelay);
+    const wire = new SocketWire(socket, { address: from ?? '', port: 0 }, remote);
+    wire.attach(user);
+    socket.once('secureConnect', () => wire.open());
+    return wire;
+  }
+
+  async reload(): Promise<boolean> {
+    const { log, certificate } = this.#options;
+    try {
+      const material = await this.#read();
+      const seen = fingerprint(material);
+      if (seen === this.#seen || !this.#server) return false;
+      // Noted before they are tried, so that a broken file is warned of once and not every minute.
+      this.#seen = seen;
+      this.#context = createSecureContext(material);
+      this.#server.setSecureContext(material);
+      log.info('certificate replaced', { certificate });
+      return true;
+    } catch (error) {
+      log.warning('new certificate not usable, the old one stays', { certificate, error });
+      return false;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#server ? closeServer(this.#server) : Promise.resolve();
+  }
+
+  /** A connection before its handshake: it counts, and it may be refused. */
+  #connected(socket: Socket, accept: (wire: Wire) => WireUser | null): void {
+    const ends = endsOf(socket);
+    const wire = ends && new SocketWire(socket, ends.local, ends.remote);
+    const user = wire && accept(wire);
+    if (!user) {
+      socket.destroy();
+      return;
+    }
+    wire.attach(user);
+    const remote = formatAddress(wire.remote);
+    this.#handshakes.set(remote, wire);
+    socket.once('close', () => {
+      if (this.#handshakes.get(remote) === wire) this.#handshakes.delete(remote);
+    });
+  }
+
+  async #read(): Promise<SecureContextOptions> {
+    const { certificate, privateKey, ca } = this.#options;
+    const [cert, key, authorities] = await Promise.all([
+      readFile(certificate, 'utf8'),
+      readFile(privateKey, 'utf8'),
+      ca ? readFile(ca, 'utf8') : null,
+    ]);
+    return { cert, key, minVersion: 'TLSv1.2', ...(authorities !== null && { ca: authorities }) };
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return formatAddress({ address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
+}
+
+function fingerprint({ cert, key, ca }: SecureContextOptions): string {
+  return `${cert}\n${key}\n${ca ?? ''}`;
+}
