@@ -108,7 +108,7 @@ function reasonOf(issue: Issue, value: unknown, secret: boolean): string {
   if (value === null && issue.code === 'invalid_type') return `has no value; it ${demandOf(issue)}`;
   const demand = demandOf(issue);
   const shown = !secret && (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean');
-  const got = shown ? `${demand}, got ${JSON.stringify(value)}` : demand;
+  const got = shown ? `${demand}, got ${typeof value === 'string' ? JSON.stringify(value) : value}` : demand;
   const meant =
     issue.code === 'invalid_value' && typeof value === 'string'
       ? nearest(value, (issue.values ?? []).map(String))

@@ -81,10 +81,12 @@ describe('values', () => {
       logging: { level: 'debug' },
       registrar: { digest_algorithms: ['SHA-256'] },
       media: { codec_priority: ['PCMU', '*'] },
+      cdr: { timezone: 'UTC' },
     });
     expect(config.sip.transport).toEqual(['udp', 'tcp']);
     expect(config.logging.level).toBe('DEBUG');
     expect(config.registrar.digest_algorithms).toEqual(['sha-256']);
+    expect(config.cdr.timezone).toBe('utc');
     expect(config.media.codec_priority).toEqual(['pcmu', '*']);
   });
 
@@ -117,6 +119,7 @@ describe('values', () => {
     { events: { webhook_secret: 'whsec_c2hvcnQ=' } },
     { cdr: { filename_pattern: '../cdr-%Y.jsonl' } },
     { cdr: { filename_pattern: 'cdr-%S.jsonl' } },
+    { cdr: { timezone: 'Middle/Earth' } },
     { logging: { level: 'VERBOSE' } },
     { api: { tls: { certificate: 'a.pem' } } },
     { hep: { server: 'homer.example.com' } },
@@ -137,6 +140,7 @@ describe('values', () => {
     { events: { webhook_urls: ['http://10.0.0.1:3000/hook?key=1'] } },
     { events: { webhook_secret: 'twenty-four bytes or more' } },
     { events: { webhook_secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' } },
+    { cdr: { timezone: 'Europe/Berlin', filename_pattern: 'cdr-%Y-%m-%d-%H%M.jsonl' } },
     { hep: { server: '[2001:db8::1]:9060' } },
     { storage: { url: 'postgres://pbx@db/pbx' } },
   ])('%j is accepted', (values) => {

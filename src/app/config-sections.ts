@@ -1,52 +1,24 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isNetwork } from './cidr.ts';
+import {
+  address,
+  host,
+  line,
+  list,
+  listenPort,
+  network,
+  path,
+  seconds,
+  secret,
+  timeZone,
+  webhookSecret,
+  webUrl,
+  word,
+} from './config-values.ts';
 
 /**
  * The sections of the configuration: every key with its type, range, default and description. What concerns
  * several keys at once stands in `config-rules.ts`. A key marked `secret` never has its value shown.
  */
-
-// Building blocks.
-
-const secret = { secret: true };
-const listenPort = z.int().min(0).max(65_535);
-const seconds = (min: number, max = 31_536_000) => z.int().min(min).max(max);
-const address = z.string().refine((text) => isIP(text) !== 0, 'must be an IP address');
-const network = z.string().refine(isNetwork, 'must be a network like 10.0.0.0/8, or an IP address');
-const host = z
-  .string()
-  .refine(
-    (text) =>
-      isIP(text) !== 0 || /^(?=.{1,253}$)[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*\.?$/i.test(text),
-    'must be a host name or an IP address',
-  );
-const path = z.string().min(1);
-
-/** One of some words, in any mixture of capitals and small letters. */
-function word<const Words extends readonly [string, ...string[]]>(...words: Words) {
-  const known = (value: unknown) =>
-    words.find((one) => typeof value === 'string' && one.toLowerCase() === value.toLowerCase());
-  return z.preprocess((value) => known(value) ?? value, z.enum(words));
-}
-
-/** A list without repetitions; a single value stands for a list of one. */
-function list<Item extends z.ZodType>(item: Item, min = 0) {
-  return z.preprocess(
-    (value) =>
-      Array.isArray(value) || value === null || typeof value === 'object'
-        ? value
-        : value === undefined
-          ? value
-          : [value],
-    z
-      .array(item)
-      .min(min)
-      .overwrite((items) => [...new Set(items)]),
-  );
-}
-
-// The sections, in the order of the documentation.
 
 const timers = z
   .strictObject({
@@ -85,10 +57,9 @@ const sip = z
     local_networks: list(network)
       .default(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '127.0.0.0/8'])
       .describe('Peers in these networks see the local address instead of advertised_ip'),
-    realm: z
-      .string()
+    realm: line
       .min(1)
-      .refine((text) => !/["\\\p{Cc}]/u.test(text), 'must not hold quotes, backslashes or control characters')
+      .refine((text) => !/["\\]/.test(text), 'must not hold quotes or backslashes')
       .default('sip-pbx')
       .describe('Realm of digest authentication; a change makes stored password hashes useless'),
     domains: list(host).default([]).describe('Further host names that are ours'),
@@ -135,18 +106,8 @@ const extension = z.strictObject({
     .string()
     .regex(/^[\w.+*-]{1,64}$/, 'must be 1 to 64 letters, digits or characters of . _ + * -')
     .describe('What others dial, and the user name of the phone'),
-  password: z
-    .string()
-    .min(1)
-    .refine((text) => !/\p{Cc}/u.test(text), 'must not hold control characters')
-    .describe('What the phone proves to know')
-    .meta(secret),
-  display_name: z
-    .string()
-    .refine((text) => !/\p{Cc}/u.test(text), 'must not hold control characters')
-    .nullable()
-    .default(null)
-    .describe('Name shown to those who are called'),
+  password: line.min(1).describe('What the phone proves to know').meta(secret),
+  display_name: line.nullable().default(null).describe('Name shown to those who are called'),
   srtp: srtp.nullable().default(null).describe('Instead of media.srtp, for this extension'),
 });
 
@@ -200,16 +161,11 @@ const recording = z
 
 const events = z
   .strictObject({
-    webhook_urls: list(z.string().refine(isWebUrl, 'must be an http or https URL').meta(secret))
-      .default([])
-      .describe('Every event is posted to each of these')
-      .meta(secret),
+    webhook_urls: list(webUrl.meta(secret)).default([]).describe('Every event is posted to each of these').meta(secret),
     webhook_timeout: seconds(1, 300).default(10).describe('How long we wait for the answer, s'),
     webhook_retries: z.int().min(0).max(20).default(3).describe('Quick tries after the first'),
     webhook_max_age: seconds(0).default(86_400).describe('How long an undelivered event goes on being tried, s'),
-    webhook_secret: z
-      .string()
-      .refine(isWebhookSecret, 'must be whsec_ followed by base64 of 24 bytes or more, or a text of 24 bytes or more')
+    webhook_secret: webhookSecret
       .nullable()
       .default(null)
       .describe('Signs events as Standard Webhooks; null = unsigned')
@@ -223,12 +179,15 @@ const cdr = z
     output_dir: path.default('./cdr').describe('Where these files go'),
     filename_pattern: z
       .string()
-      .regex(/^(?:[^%/\\\p{Cc}]|%[YmdH])+$/u, 'must be a file name, with no folder and no field but %Y, %m, %d and %H')
+      .regex(
+        /^(?:[^%/\\\p{Cc}]|%[YmdHM])+$/u,
+        'must be a file name, without a folder or fields other than %Y %m %d %H %M',
+      )
       .default('cdr-%Y-%m-%d.jsonl')
-      .describe('Name of a file; %Y, %m, %d, %H stand for year, month, day, hour'),
+      .describe('Name of a file; %Y %m %d %H stand for the year, month, day and hour that it begins with'),
     rotation: word('daily', 'hourly').default('daily').describe('When a new file begins: daily or hourly'),
     retention_days: z.int().min(0).max(36_500).default(90).describe('Older files are deleted; 0 = never'),
-    timezone: word('utc').default('utc').describe('Time zone of file names and rotation; records are always in UTC'),
+    timezone: timeZone.default('utc').describe('Time zone of file names and rotation; times in records are always UTC'),
   })
   .prefault({});
 
@@ -309,16 +268,6 @@ const storage = z
       .meta(secret),
   })
   .prefault({});
-
-function isWebUrl(text: string): boolean {
-  return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
-}
-
-function isWebhookSecret(text: string): boolean {
-  if (!text.startsWith('whsec_')) return Buffer.byteLength(text) >= 24;
-  const key = text.slice('whsec_'.length);
-  return /^[\w+/-]+={0,2}$/.test(key) && Buffer.from(key, 'base64').length >= 24;
-}
 
 /** Every section of the configuration file. */
 export const configSections = z.strictObject({

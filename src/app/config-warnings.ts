@@ -15,8 +15,12 @@ export function configWarnings(config: Config): string[] {
       `media.port_pool has room for ${room} calls only, sip.max_concurrent_calls is ${sip.max_concurrent_calls}`,
     );
   }
-  if (cdr.rotation === 'hourly' && !cdr.filename_pattern.includes('%H')) {
-    warnings.push('cdr.rotation is hourly, but cdr.filename_pattern has no %H: the records of a day go to one file');
+  if (
+    cdr.enabled &&
+    cdr.retention_days > 0 &&
+    !['%Y', '%m', '%d'].every((field) => cdr.filename_pattern.includes(field))
+  ) {
+    warnings.push('cdr.retention_days has no effect: cdr.filename_pattern does not name the day (%Y, %m and %d)');
   }
   return warnings;
 }

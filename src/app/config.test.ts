@@ -169,6 +169,16 @@ describe('the file', () => {
     expect(faults({ yaml: 'sip:\n\tlisten_port: 1\n' })[0]).toMatch(/^pbx\.yaml:2: not valid YAML: /);
   });
 
+  test.each([
+    ['sip: {}\n---\nsip: {}', /^pbx\.yaml:2: must hold one document, another begins here$/],
+    ['sip:\n  realm: !secret x', /^pbx\.yaml:2: not valid YAML: .*!secret/],
+    ['sip:\n  realm: *office', /^pbx\.yaml:2: sip\.realm: nothing is named &office$/],
+    ['sip:\n  transport: udp, tcp', /^pbx\.yaml:2: sip\.transport\[0\]: must be one of .*, got "udp, tcp"/],
+    ['sip:\n  listen_port: .nan', /^pbx\.yaml:2: sip\.listen_port: must be a whole number, got NaN$/],
+  ])('%j is refused', (yaml, told) => {
+    expect(faults({ yaml })).toEqual([expect.stringMatching(told)]);
+  });
+
   test('a file that holds no sections is a fault', () => {
     expect(faults({ yaml: '\n- sip\n' })).toEqual(['pbx.yaml:2: must hold sections like sip: and media:']);
   });
@@ -368,7 +378,7 @@ describe('warnings', () => {
     ['registrar: { auth: none }', 'registrar.auth is none'],
     ['api: { insecure: true }', 'api.insecure is true'],
     ['media: { port_pool: { start: 10000, end: 10040 } }', 'room for 10 calls only'],
-    ['cdr: { rotation: hourly }', 'no %H'],
+    ['cdr: { filename_pattern: cdr-%Y-%m.jsonl }', 'cdr.retention_days has no effect'],
     [
       'sip: { transport: [udp, ws, wss], tls: { certificate: a, private_key: b } }',
       'sip.transport: ws, wss is left out',

@@ -131,9 +131,11 @@ function isWithin(path: KeyPath, places: readonly KeyPath[]): boolean {
 
 function valueAt(values: unknown, path: KeyPath): unknown {
   let value: unknown = values;
-  for (const part of path)
-    value =
-      typeof value === 'object' && value !== null && Object.hasOwn(value, part) ? (value as never)[part] : undefined;
+  for (const part of path) {
+    if (typeof value === 'object' && value !== null)
+      value = Object.hasOwn(value, part) ? value[part as never] : undefined;
+    else if (part !== '0') return undefined; // a single value stands for a list of one
+  }
   return value;
 }
 
