@@ -35,9 +35,11 @@ export const charClass = {
   digit: 64,
   /** In an IPv6 reference: address, IPv4 tail, zone. */
   ipv6: 128,
+  /** Spaces, control characters and delimiters of URIs, which no URI holds. */
+  notInUri: 256,
 } as const;
 
-const classes = new Uint8Array(128);
+const classes = new Uint16Array(128);
 function define(bit: number, characters: string): void {
   for (let i = 0; i < characters.length; i++) classes[characters.charCodeAt(i)]! |= bit;
 }
@@ -49,6 +51,7 @@ define(charClass.host, `${alphanumeric}-._`);
 define(charClass.bareValue, `${alphanumeric}-.!%*_+\`'~[]:`);
 define(charClass.digit, '0123456789');
 define(charClass.ipv6, `${alphanumeric}:.%`);
+define(charClass.notInUri, `<>"\x7f${String.fromCharCode(...Array(33).keys())}`);
 
 /** Whether the character with this code is of `bit`, one of `charClass`. */
 export function isOf(charCode: number, bit: number): boolean {

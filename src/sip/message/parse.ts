@@ -184,6 +184,8 @@ class HeadScan {
     const space = line.indexOf(' ');
     if (line.charCodeAt(3) === code.slash && line.slice(0, 3).toUpperCase() === 'SIP')
       return this.#readStatusLine(line, space, headers);
+    // More spaces than the two that the grammar has do no harm (RFC 4475 sections 3.1.2.9 and 3.1.2.10).
+    if (line.endsWith(' ')) line = trimmed(line);
     const lastSpace = line.lastIndexOf(' ');
     if (space < 1 || lastSpace === space) {
       this.#refuse('neither a request line nor a status line');
@@ -196,7 +198,7 @@ class HeadScan {
       return null;
     }
     if (version !== 'SIP/2.0') this.#refuseVersion(version);
-    return new SipRequest({ method, uri: line.slice(space + 1, lastSpace), headers });
+    return new SipRequest({ method, uri: trimmed(line, space + 1, lastSpace), headers });
   }
 
   #readStatusLine(line: string, space: number, headers: Headers): SipMessage | null {

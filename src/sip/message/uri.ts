@@ -62,14 +62,14 @@ export function sipUri(parts: {
 
 /** Reads an absolute URI. Throws SipSyntaxError. */
 export function parseUri(text: string): Uri {
-  const colon = text.indexOf(':');
-  if (colon < 1) throw new SipSyntaxError('a URI without a scheme');
   for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c <= code.space || c === code.less || c === code.greater || c === code.quote || c === 0x7f) {
+    if (isOf(text.charCodeAt(i), charClass.notInUri)) {
       throw new SipSyntaxError('a URI with a character that must be escaped');
     }
   }
+  if (text.startsWith('sip:')) return parseSipUri(text, 'sip', 4);
+  const colon = text.indexOf(':');
+  if (colon < 1) throw new SipSyntaxError('a URI without a scheme');
   const scheme = text.slice(0, colon).toLowerCase();
   if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text, scheme, colon + 1);
   if (scheme === 'tel') return parseTelUri(text, colon + 1);
@@ -99,6 +99,7 @@ function parseSipUri(text: string, scheme: 'sip' | 'sips', start: number): SipUr
     while (isOf(text.charCodeAt(next), charClass.digit)) next++;
     port = parsePort(text, portStart, next);
   }
+  if (next === text.length) return { kind: 'sip', scheme, user, password, host, port, params: noParams, headers: null };
   const question = text.indexOf('?', next);
   const paramsEnd = question < 0 ? text.length : question;
   const params = parseUriParams(text, next, paramsEnd);

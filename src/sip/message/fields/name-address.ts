@@ -55,10 +55,7 @@ function parseBareAddress(text: string, start: number): NameAddress {
     const c = text.charCodeAt(end);
     if (c === code.semicolon || c === code.space || c === code.tab) break;
   }
-  const uri = parseUri(text.slice(start, end));
-  // Section 20.10: a URI with a question mark must stand in angle brackets.
-  if (uri.kind === 'sip' && uri.headers !== null) throw new SipSyntaxError('a URI with headers needs angle brackets');
-  return { displayName: null, uri, params: parseParams(text, end) };
+  return { displayName: null, uri: parseUri(text.slice(start, end)), params: parseParams(text, end) };
 }
 
 /** Writes `"display name" <uri>;params`. */

@@ -40,14 +40,16 @@ function parseVia(text: string): ViaValue {
   return { transport, host, port, params: parseParams(text, at) };
 }
 
-/** The position behind "SIP / 2.0 /", which may be written with spaces and in any case. */
+/**
+ * The position behind "SIP / 2.0 /", which may be written with spaces and in any case. Another version is not ours to
+ * judge: its request gets a 505, which must find its way back.
+ */
 function endOfProtocol(text: string): number {
   const nameEnd = skipToken(text, 0);
   const versionStart = behindSlash(text, nameEnd);
   const versionEnd = skipToken(text, versionStart);
-  if (text.slice(0, nameEnd).toUpperCase() !== 'SIP' || text.slice(versionStart, versionEnd) !== '2.0') {
-    throw new SipSyntaxError('not SIP/2.0');
-  }
+  if (text.slice(0, nameEnd).toUpperCase() !== 'SIP' || versionEnd === versionStart)
+    throw new SipSyntaxError('not SIP');
   return behindSlash(text, versionEnd);
 }
 
