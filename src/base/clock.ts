@@ -54,3 +54,8 @@ export function every(clock: Clock, ms: number, action: () => void): Timer {
 export function isoTime(wall: number): string {
   return new Date(wall).toISOString();
 }
+
+/** The instant in the form of the Date header field (RFC 3261 §20.17): `Sun, 05 Jan 2025 10:00:00 GMT`. `wall` in ms since 1970. */
+export function dateHeader(wall: number): string {
+  return new Date(wall).toUTCString();
+}
