@@ -59,3 +59,8 @@ export function isoTime(wall: number): string {
 export function dateHeader(wall: number): string {
   return new Date(wall).toUTCString();
 }
+
+/** The instant as the `Date` that some libraries ask for. `wall` in ms since 1970. */
+export function dateOf(wall: number): Date {
+  return new Date(wall);
+}

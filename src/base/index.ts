@@ -1,5 +1,5 @@
 export { type Address, formatAddress, formatHost, sameAddress } from './address.ts';
-export { type Clock, dateHeader, every, isoTime, SystemClock, type Timer } from './clock.ts';
+export { type Clock, dateHeader, dateOf, every, isoTime, SystemClock, type Timer } from './clock.ts';
 export { Inbox } from './inbox.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { type Random, randomToken, SeededRandom, systemRandom } from './random.ts';

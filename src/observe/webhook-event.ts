@@ -1,0 +1,74 @@
+import { isoTime, type Random, randomToken } from '../base/index.ts';
+import type { CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
+import { cdrOf } from '../pbx/records/index.ts';
+
+/** An event in the form that receivers get; the names are a promise (SURFACE "Webhooks"). */
+export interface WebhookEvent {
+  readonly id: string;
+  readonly type: PbxEvent['type'];
+  /** ISO 8601 UTC: when it happened. */
+  readonly timestamp: string;
+  readonly data: object;
+}
+
+/** What happened, as receivers are told; `random` makes the id. */
+export function webhookEventOf(event: PbxEvent, random: Random): WebhookEvent {
+  return {
+    id: `evt_${randomToken(random, 26)}`,
+    type: event.type,
+    timestamp: isoTime(event.at),
+    data: dataOf(event),
+  };
+}
+
+/** Events with the same key are delivered in the order they happened: those of a call, those of an address of record. */
+export function orderKeyOf(event: PbxEvent): string {
+  return 'call' in event ? event.call.callId : event.registration.aor;
+}
+
+function dataOf(event: PbxEvent): object {
+  switch (event.type) {
+    case 'call.started':
+      return factsOf(event.call);
+    case 'call.ringing':
+      return { ...factsOf(event.call), ringing_time: isoTime(event.at) };
+    case 'call.answered':
+      return {
+        ...factsOf(event.call),
+        answer_time: isoTime(event.at),
+        codec: event.codec,
+        setup_time_ms: Math.round(event.setupMs),
+      };
+    case 'call.ended':
+      return cdrOf(event.call);
+    case 'registration.added':
+      return registrationOf(event.registration);
+    case 'registration.removed':
+      return { ...registrationOf(event.registration), cause: event.cause };
+    default:
+      return event satisfies never;
+  }
+}
+
+function factsOf(call: CallFacts) {
+  return {
+    call_id: call.callId,
+    caller_sip_call_id: call.callerSipCallId,
+    caller: call.caller,
+    callee: call.callee,
+    caller_ip: call.callerIp,
+    start_time: isoTime(call.startedAt),
+  };
+}
+
+function registrationOf(registration: RegistrationFacts) {
+  return {
+    aor: registration.aor,
+    user: registration.user,
+    contact: registration.contact,
+    transport: registration.transport,
+    source_ip: registration.sourceIp,
+    user_agent: registration.userAgent,
+    expires_at: isoTime(registration.expiresAt),
+  };
+}
