@@ -181,6 +181,15 @@ describe('armed again', () => {
     expect(hear(latch, { from: signalling, port: 9, at: 1030 })).toBe(false);
   });
 
+  test('not even when it is armed twice before anything is heard', () => {
+    const latch = armed();
+    hear(latch, { from: signalling, port: 9 });
+    latch.arm(remote, signalling, 1000);
+    latch.arm({ address: sdp, port: 6000, rtcpPort: 6001 }, signalling, 1001);
+    expect(hear(latch, { from: signalling, port: 9, at: 1010 })).toBe(true);
+    expect(hear(latch, { from: signalling, port: 11, at: 1020 })).toBe(true);
+  });
+
   test('an unexpected source has 5 s again to prove itself', () => {
     const latch = armed();
     latch.arm(remote, signalling, 20_000);
@@ -244,6 +253,13 @@ describe('RTCP has a latch of its own', () => {
     latch.acceptRtcp(from(signalling), 0);
     hear(latch, { from: sdp, port: 4444, at: 20 });
     expect(rtcp(latch)).toBe('192.0.2.1:4445');
+  });
+
+  test('it is kept when media comes from the same machine', () => {
+    const latch = armed();
+    latch.acceptRtcp(from(sdp), 0);
+    hear(latch, { from: sdp, port: 4444, at: 20 });
+    expect(rtcp(latch)).toBe('192.0.2.1:9001');
   });
 
   test('it is forgotten with a new SDP', () => {

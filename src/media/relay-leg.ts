@@ -80,6 +80,7 @@ export class RelayLeg {
 
   /** Receives and sends there from now on; null: nowhere. */
   moveTo(ports: LeasedPorts | null): void {
+    // The other leg may already be on what was ours: legs may change places.
     if (this.#ports?.user === this) this.#ports.user = null;
     this.#ports = ports;
     if (ports) ports.user = this;

@@ -64,8 +64,6 @@ export class RelaySession implements MediaSession {
         throw new Error(`session ${spec.id}: port ${ports.pair.port} serves another session`);
       }
     }
-    // Both leave before either arrives: they may change places.
-    for (const leg of this.#legs) leg.moveTo(null);
     this.#legs[0].moveTo(a);
     this.#legs[1].moveTo(b);
   }

@@ -17,6 +17,7 @@ describe('the sequence of a source (RFC 3550 appendices A.1 and A.3)', () => {
     ['a gap lies across the wrap', [65_534, 1], 2, 65_537],
     ['a packet from before the wrap arrives after it', [65_534, 0, 65_535, 1], 0, 65_537],
     ['duplicates never make a negative loss', [10, 10, 10], 0, 10],
+    ['wild numbers between regular ones are no restart', [10, 30_000, 11, 30_001, 12], 0, 12],
     ['a single wild number is no loss', [10, 30_000, 11], 0, 11],
     [
       'two wild numbers in a row are a restart, and what was missing before it stays',

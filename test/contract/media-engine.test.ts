@@ -425,6 +425,15 @@ describe.each(engines)('every media engine: %s', (_, open) => {
       expect(session.counters()[0].latched).toEqual(desk.local);
     });
 
+    test.each(['port', 'rtcpPort'])('a new %s in the SDP is a new SDP', async (what) => {
+      await using stage = setUp();
+      const { alice, portA, update, session, settle } = stage;
+      alice.speak(portA);
+      await settle();
+      update({ a: { remote: { ...alice.sdp, [what]: 4000 } } });
+      expect(session.counters()[0].latched).toBeNull();
+    });
+
     test('without an SDP only the signalling address is listened to', async () => {
       await using stage = setUp({ a: { remote: null, signalling: null } });
       const { alice, bob, portA, portB, update, session, settle } = stage;
@@ -580,6 +589,9 @@ describe.each(engines)('every media engine: %s', (_, open) => {
       await settle();
       expect([bob.heard.length, bob.heardRtcp.length, alice.heard.length]).toEqual([1, 0, 0]);
       update();
+      alice.speak(portA);
+      await settle();
+      expect(bob.heard).toHaveLength(1);
       expect(session.counters()).toEqual(told);
       expect(await finish(session)).toEqual(told);
       expect(clock.pending).toBe(0);
@@ -712,6 +724,8 @@ describe.each(engines)('every media engine: %s', (_, open) => {
     test('are closed when released, even under a running session, and releasing twice is harmless', async () => {
       await using stage = setUp();
       const { engine, sockets, alice, bob, portA, portB, session, settle } = stage;
+      engine.release({ ...portA, address: '203.0.113.77' });
+      expect(engine.usage().inUse).toBe(4);
       engine.release(portA);
       engine.release(portA);
       expect(engine.usage().inUse).toBe(2);
