@@ -1,5 +1,5 @@
 /** Bytes of an RTP header without CSRC list and extension (RFC 3550 section 5.1). */
-export const rtpHeaderLength = 12;
+const rtpHeaderLength = 12;
 
 /** What a datagram on an RTP port is: `keepalive` is STUN or an empty datagram, which says nothing about media. */
 export type PacketKind = 'rtp' | 'keepalive' | 'malformed';
