@@ -38,7 +38,9 @@ export class SocketWire implements Wire {
   }
 
   write(bytes: Uint8Array, done?: (error?: Error | null) => void): void {
-    this.#socket.write(bytes, done);
+    const socket = this.#socket;
+    // What ended the connection says more than what that did to the write.
+    socket.write(bytes, done && ((error) => done(error && (socket.errored ?? error))));
   }
 
   end(): void {

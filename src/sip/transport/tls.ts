@@ -87,7 +87,7 @@ class TlsWiring implements Wiring {
     const { listen, log, verifyClient = false } = this.#options;
     const material = await this.#read();
     this.#seen = fingerprint(material);
-    this.#context = createSecureContext(material);
+    this.#context = this.#contextOf(material);
     const server = createServer({
       ...material,
       ...socketOptions,
@@ -137,7 +137,7 @@ class TlsWiring implements Wiring {
       if (seen === this.#seen || !this.#server) return false;
       // Noted before they are tried, so that a broken file is warned of once and not every minute.
       this.#seen = seen;
-      this.#context = createSecureContext(material);
+      this.#context = this.#contextOf(material);
       this.#server.setSecureContext(material);
       log.info('certificate replaced', { certificate });
       return true;
@@ -166,6 +166,16 @@ class TlsWiring implements Wiring {
     socket.once('close', () => {
       if (this.#handshakes.get(remote) === wire) this.#handshakes.delete(remote);
     });
+  }
+
+  #contextOf(material: SecureContextOptions): SecureContext {
+    try {
+      return createSecureContext(material);
+    } catch (cause) {
+      const { certificate, privateKey } = this.#options;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${certificate} with ${privateKey}: ${why}`, { cause });
+    }
   }
 
   async #read(): Promise<SecureContextOptions> {
