@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { Metrics, type MetricsSources } from './metrics.ts';
+import { endedCall } from './test-calls.ts';
+
+const sources: MetricsSources = {
+  activeCalls: () => 3,
+  registrations: () => 7,
+  media: { totals: () => ({ received: 100, sent: 90, lost: 2 }), usage: () => ({ total: 400, inUse: 100 }) },
+  cdr: () => ({ written: 5, waiting: 1, lost: 0, failing: false }),
+  webhooks: () => ({ requests: 12, failures: 4, dropped: 1, waiting: 2 }),
+  store: () => ({ queued: 6, dropped: 0 }),
+  malformed: () => 8,
+};
+
+const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
+
+/** The page as sample → value, without buckets. */
+async function samples(metrics: Metrics): Promise<Record<string, number>> {
+  const { text } = await metrics.page();
+  const lines = text.split('\n').filter((line) => line && !line.startsWith('#') && !line.includes('_bucket'));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
+}
+
+test('the promised names are all there before anything happened, and stay put from scrape to scrape', async () => {
+  const metrics = setUp();
+  const expected = {
+    sip_active_calls: 3,
+    sip_total_calls: 0,
+    sip_call_duration_seconds_count: 0,
+    sip_call_setup_duration_seconds_count: 0,
+    sip_registrations: 7,
+    rtp_packets_received: 100,
+    rtp_packets_sent: 90,
+    rtp_packets_lost: 2,
+    rtp_port_pool_usage: 0.25,
+    webhook_requests_total: 12,
+    webhook_failures_total: 4,
+    cdr_written_total: 5,
+    sip_malformed_total: 8,
+    store_queue_length: 6,
+  };
+  expect(await samples(metrics)).toMatchObject(expected);
+  expect(await samples(metrics)).toMatchObject(expected);
+  expect((await metrics.page()).text).toContain('# TYPE sip_requests_total counter');
+  expect((await metrics.page()).text).toContain('# TYPE sip_responses_total counter');
+});
+
+test('an ended call counts in total and by its ending; its duration only when it was answered', async () => {
+  const metrics = setUp();
+  metrics.handle({ type: 'call.ended', at: 0, call: endedCall({ durationMs: 65_000, setupMs: 250 }) });
+  const busy = { party: 'callee', status: 'busy', reason: 'busy', sipStatus: 486, q850: 17, text: '' } as const;
+  metrics.handle({
+    type: 'call.ended',
+    at: 0,
+    call: endedCall({ callId: 'c2', answeredAt: null, setupMs: null, ending: busy }),
+  });
+  metrics.handle({ type: 'call.started', at: 0, call: endedCall({ callId: 'c3' }) });
+  expect(await samples(metrics)).toMatchObject({
+    sip_total_calls: 2,
+    'sip_calls_ended_total{status="completed",reason="normal"}': 1,
+    'sip_calls_ended_total{status="busy",reason="busy"}': 1,
+    sip_call_duration_seconds_count: 1,
+    sip_call_duration_seconds_sum: 65,
+    sip_call_setup_duration_seconds_count: 1,
+    sip_call_setup_duration_seconds_sum: 0.25,
+  });
+});
+
+test('requests and responses are counted by method and status; what a peer makes up is OTHER', async () => {
+  const metrics = setUp();
+  for (const method of ['INVITE', 'INVITE', 'invite', 'PWN-1', 'PWN-2']) metrics.request(method);
+  metrics.response('INVITE', 200);
+  metrics.response('INVITE', 200);
+  metrics.response('PWN', 99_999);
+  expect(await samples(metrics)).toMatchObject({
+    'sip_requests_total{method="INVITE"}': 2,
+    'sip_requests_total{method="OTHER"}': 3,
+    'sip_responses_total{method="INVITE",status="200"}': 2,
+    'sip_responses_total{method="OTHER",status="OTHER"}': 1,
+  });
+});
+
+test('without CDR files and with an empty port pool the numbers are 0', async () => {
+  const media = { totals: sources.media.totals, usage: () => ({ total: 0, inUse: 0 }) };
+  expect(await samples(setUp({ cdr: null, media }))).toMatchObject({ cdr_written_total: 0, rtp_port_pool_usage: 0 });
+});
+
+test("Node's own metrics are on the page, and two exchanges in one process don't share numbers", async () => {
+  const one = new Metrics(sources);
+  const other = new Metrics(sources);
+  one.request('INVITE');
+  expect((await one.page()).text).toContain('process_cpu_seconds_total');
+  expect(await samples(other)).not.toHaveProperty(['sip_requests_total{method="INVITE"}']);
+  expect((await one.page()).contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+});

@@ -1,0 +1,154 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PbxEvent } from '../pbx/events/index.ts';
+import type { CdrStatistics } from './cdr-writer.ts';
+import type { WebhookStatistics } from './webhooks.ts';
+
+/** What is read of the media engine: packets since the start, and ports in the pool. */
+export interface MediaFigures {
+  totals(): { readonly received: number; readonly sent: number; readonly lost: number };
+  usage(): { readonly total: number; readonly inUse: number };
+}
+
+/** What is asked at every scrape. Each must be cheap. */
+export interface MetricsSources {
+  readonly activeCalls: () => number;
+  /** Bindings that are registered now. */
+  readonly registrations: () => number;
+  readonly media: MediaFigures;
+  /** null: no CDR is written. */
+  readonly cdr: (() => CdrStatistics) | null;
+  readonly webhooks: () => WebhookStatistics;
+  readonly store: () => { readonly queued: number; readonly dropped: number };
+  /** SIP messages that could not be parsed, since the start. */
+  readonly malformed: () => number;
+}
+
+const knownMethods = new Set(
+  'INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE'.split(' '),
+);
+
+/** The numbers of the page /metrics: fed by events and by the SIP tap, the rest is read when the page is asked for. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #callDuration: Histogram;
+  readonly #setupDuration: Histogram;
+  // Plain maps: there are a dozen SIP messages to a call, and a labelled counter costs a hash of its labels each time.
+  readonly #requests = new Map<string, number>();
+  readonly #responses = new Map<string, number>();
+  readonly #endings = new Map<string, number>();
+  #totalCalls = 0;
+
+  /** `processMetrics` false leaves out Node's own, which watch the whole process. */
+  constructor(sources: MetricsSources, { processMetrics = true }: { readonly processMetrics?: boolean } = {}) {
+    const registers = [this.#registry];
+    this.#callDuration = new Histogram({
+      name: 'sip_call_duration_seconds',
+      help: 'Duration of answered calls, from the INVITE to the end',
+      buckets: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200],
+      registers,
+    });
+    this.#setupDuration = new Histogram({
+      name: 'sip_call_setup_duration_seconds',
+      help: "Time from the caller's INVITE to the first sign of the callee (180, 183 or 200)",
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    });
+    this.#gauge('sip_active_calls', 'Calls going on', sources.activeCalls);
+    this.#gauge('sip_registrations', 'Bindings of phones', sources.registrations);
+    this.#gauge('rtp_port_pool_usage', 'Share of the RTP ports in use, 0 to 1', () => {
+      const { total, inUse } = sources.media.usage();
+      return total === 0 ? 0 : inUse / total;
+    });
+    this.#counter('sip_total_calls', 'Calls that have ended', () => this.#totalCalls);
+    this.#labelled(
+      'sip_calls_ended_total',
+      'Calls that have ended, by CDR status and reason',
+      ['status', 'reason'],
+      this.#endings,
+    );
+    this.#labelled('sip_requests_total', 'SIP requests received and sent', ['method'], this.#requests);
+    this.#labelled('sip_responses_total', 'SIP responses received and sent', ['method', 'status'], this.#responses);
+    this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
+    this.#counter('rtp_packets_received', 'RTP packets received', () => sources.media.totals().received);
+    this.#counter('rtp_packets_sent', 'RTP packets sent', () => sources.media.totals().sent);
+    this.#counter('rtp_packets_lost', 'RTP packets lost on their way to us', () => sources.media.totals().lost);
+    this.#counter('webhook_requests_total', 'Webhook requests sent', () => sources.webhooks().requests);
+    this.#counter('webhook_failures_total', 'Webhook requests without a 2xx answer', () => sources.webhooks().failures);
+    this.#counter('webhook_dropped_total', 'Webhooks given up for their age', () => sources.webhooks().dropped);
+    this.#gauge('webhook_waiting', 'Webhooks on their way', () => sources.webhooks().waiting);
+    this.#counter('cdr_written_total', 'CDRs written to their file', () => sources.cdr?.().written ?? 0);
+    this.#counter('cdr_lost_total', 'CDRs that only the log has', () => sources.cdr?.().lost ?? 0);
+    this.#gauge('cdr_waiting', 'CDRs not yet written', () => sources.cdr?.().waiting ?? 0);
+    this.#gauge('store_queue_length', 'Entries waiting for the store', () => sources.store().queued);
+    this.#counter('store_dropped_total', 'Entries the store had no room for', () => sources.store().dropped);
+    if (processMetrics) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Hears an event. */
+  handle(event: PbxEvent): void {
+    if (event.type !== 'call.ended') return;
+    const { answeredAt, durationMs, ending, setupMs } = event.call;
+    this.#totalCalls++;
+    count(this.#endings, `${ending.status} ${ending.reason}`);
+    if (answeredAt !== null) this.#callDuration.observe(durationMs / 1000);
+    if (setupMs !== null) this.#setupDuration.observe(setupMs / 1000);
+  }
+
+  /** A request was received or sent. */
+  request(method: string): void {
+    count(this.#requests, methodLabel(method));
+  }
+
+  /** A response was received or sent; `method` of the request it answers. */
+  response(method: string, status: number): void {
+    // A peer chooses the status: what no response can have must not make a time series each.
+    const label = Number.isInteger(status) && status >= 100 && status <= 699 ? status : 'OTHER';
+    count(this.#responses, `${methodLabel(method)} ${label}`);
+  }
+
+  /** The page in Prometheus' text format, and its media type. */
+  async page(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({ name, help, registers: [this.#registry], collect: () => gauge.set(read()) });
+  }
+
+  #counter(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  /** A counter whose values stand in `counts` under the values of its labels, joined by spaces. */
+  #labelled(name: string, help: string, labels: readonly string[], counts: ReadonlyMap<string, number>): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [key, value] of counts) {
+          const values = key.split(' ');
+          counter.inc(Object.fromEntries(labels.map((label, i) => [label, values[i] ?? ''])), value);
+        }
+      },
+    });
+  }
+}
+
+function methodLabel(method: string): string {
+  return knownMethods.has(method) ? method : 'OTHER';
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
