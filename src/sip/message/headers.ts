@@ -23,7 +23,7 @@ export class HeaderLine {
   /** A line whose value is known already. */
   static of<T>(type: HeaderType<T>, value: T): HeaderLine {
     const line = checkedLine(type.name, type.format(value));
-    line.#type = type as HeaderType<unknown>;
+    line.#type = type;
     line.#values = [value];
     return line;
   }
@@ -32,7 +32,7 @@ export class HeaderLine {
   values<T>(type: HeaderType<T>): readonly T[] {
     if (this.#type !== type) {
       this.#values = this.#read(type);
-      this.#type = type as HeaderType<unknown>;
+      this.#type = type;
     }
     return this.#values as readonly T[];
   }
@@ -116,7 +116,7 @@ export class Headers {
 
   /** All values of all lines. Throws SipSyntaxError when one cannot be read. */
   all<T>(type: HeaderType<T>): readonly T[] {
-    const known = this.#gathered?.get(type as HeaderType<unknown>);
+    const known = this.#gathered?.get(type);
     if (known) return known as readonly T[];
     const key = canonicalName(type.name);
     let values: readonly T[] | null = null;
@@ -125,7 +125,7 @@ export class Headers {
     }
     values ??= [];
     this.#gathered ??= new Map();
-    this.#gathered.set(type as HeaderType<unknown>, values);
+    this.#gathered.set(type, values);
     return values;
   }
 

@@ -17,7 +17,7 @@ import { HeaderLine, Headers } from './headers.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { headerName } from './names.ts';
 
-/** What we are willing to read: sizes of whole messages and of an unfolded header line in bytes; header lines. */
+/** What we are willing to read: sizes of whole messages and of a header line (folds and all) in bytes; header lines. */
 export const limits = { datagramBytes: 65_536, streamBytes: 262_144, headers: 256, headerLineBytes: 8_192 } as const;
 
 /** A fault that refuses the message; kept until enough has been read to answer it. */
@@ -113,6 +113,7 @@ class HeadScan {
     }
     this.#readLines(startLineEnd + 1);
     const lineEnd = text.charCodeAt(startLineEnd - 1) === code.cr ? startLineEnd - 1 : startLineEnd;
+    if (lineEnd > limits.headerLineBytes) this.#refuse('start line too long');
     this.message = this.#readStartLine(text.slice(0, lineEnd));
     if (this.message && this.fault === null) this.fault = faultOfMessage(this.message);
   }

@@ -26,14 +26,14 @@ export function percentDecode(text: string): string {
   return isUtf8(octets) ? octets.toString('utf8') : octets.toString('latin1');
 }
 
-/** Escapes every character that is not of class `allowed`; with `keepEscapes`, %XX in `text` stays as it is. */
-export function percentEncode(text: string, allowed: number, keepEscapes = false): string {
+/** Escapes every character that is not of class `allowed`. */
+export function percentEncode(text: string, allowed: number): string {
   let at = 0;
   while (at < text.length && isOf(text.charCodeAt(at), allowed)) at++;
   if (at === text.length) return text;
   let encoded = text.slice(0, at);
   for (const octet of Buffer.from(text.slice(at), 'utf8')) {
-    if (isOf(octet, allowed) || (keepEscapes && octet === percent)) encoded += String.fromCharCode(octet);
+    if (isOf(octet, allowed)) encoded += String.fromCharCode(octet);
     else encoded += `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return encoded;

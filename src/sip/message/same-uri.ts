@@ -28,19 +28,9 @@ function sameSipUri(a: SipUri, b: SipUri): boolean {
 const decisive = ['user', 'ttl', 'method', 'maddr', 'transport'];
 
 function sameSipParams(a: Params, b: Params): boolean {
-  if (a === b) return true;
-  const left = unescaped(a);
-  const right = unescaped(b);
-  if (decisive.some((name) => left.has(name) !== right.has(name))) return false;
-  for (const [name, value] of left) if (right.has(name) && value !== right.get(name)) return false;
+  if (decisive.some((name) => a.has(name) !== b.has(name))) return false;
+  for (const [name, value] of a) if (b.has(name) && folded(value) !== folded(b.get(name))) return false;
   return true;
-}
-
-/** Parameters without escapes and case, as they are compared. */
-function unescaped(params: Params): Params {
-  const plain = new Map<string, string | null>();
-  for (const [name, value] of params) plain.set(percentDecode(name).toLowerCase(), folded(value));
-  return plain;
 }
 
 function sameHeaders(a: string | null, b: string | null): boolean {
@@ -77,5 +67,5 @@ function digitsOf(number: string): string {
 }
 
 function folded(value: string | null | undefined): string | null {
-  return value == null ? null : percentDecode(value).toLowerCase();
+  return value?.toLowerCase() ?? null;
 }

@@ -15,7 +15,7 @@ export interface SipUri {
   /** In lower case; IPv6 addresses without brackets. */
   readonly host: string;
   readonly port: number | null;
-  /** Values as written, escapes kept. */
+  /** Without escapes. */
   readonly params: Params;
   /** What follows "?", as written. */
   readonly headers: string | null;
@@ -154,9 +154,10 @@ function parseUriParams(text: string, at: number, end: number): Params {
     if (next < 0 || next > end) next = end;
     const equals = text.indexOf('=', at + 1);
     const nameEnd = equals < 0 || equals > next ? next : equals;
-    const name = text.slice(at + 1, nameEnd).toLowerCase();
+    const name = percentDecode(text.slice(at + 1, nameEnd)).toLowerCase();
     if (name === '' && nameEnd < next) throw new SipSyntaxError('a URI parameter without a name');
-    if (name !== '' && !params.has(name)) params.set(name, nameEnd < next ? text.slice(nameEnd + 1, next) : null);
+    if (name !== '' && !params.has(name))
+      params.set(name, nameEnd < next ? percentDecode(text.slice(nameEnd + 1, next)) : null);
     at = next;
   }
   return params.size === 0 ? noParams : params;
@@ -189,8 +190,8 @@ export function formatUri(uri: Uri): string {
 function formatUriParams(params: Params): string {
   let text = '';
   for (const [name, value] of params) {
-    text += `;${percentEncode(name, charClass.uriParam, true)}`;
-    if (value !== null) text += `=${percentEncode(value, charClass.uriParam, true)}`;
+    text += `;${percentEncode(name, charClass.uriParam)}`;
+    if (value !== null) text += `=${percentEncode(value, charClass.uriParam)}`;
   }
   return text;
 }
