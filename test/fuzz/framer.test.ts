@@ -50,11 +50,18 @@ const places = fc.array(
   { maxLength: 12 },
 );
 
-/** Bodies with everything in them that could be taken for the end of a message or for the next one. */
+/** Bodies with everything in them that could be taken for the end of a message or for the next one, some of them long. */
 const body = fc
-  .array(fc.constantFrom('\r\n\r\n', '\r\n', '\0', 'x', 'l: 3\r\n', 'OPTIONS sip:a@b SIP/2.0\r\n', 'v=0\r\n', '\xff'), {
-    maxLength: 12,
-  })
+  .array(
+    fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.constantFrom('\r\n\r\n', '\r\n', '\0', 'x', 'l: 3\r\n', 'BYE sip:a@b SIP/2.0\r\n', '\xff'),
+      },
+      { weight: 1, arbitrary: fc.nat(1_500).map((count) => 'y'.repeat(count)) },
+    ),
+    { maxLength: 12 },
+  )
   .map((parts) => parts.join(''));
 
 const lengthField = fc.constantFrom('Content-Length: ', 'l:', 'L :', 'CONTENT-LENGTH:\t', 'content-length:\r\n ');
@@ -69,7 +76,7 @@ const wellFormed = fc
   });
 
 /** What is sent: messages with CRLFs before and between them. */
-const conversation = fc.array(fc.tuple(fc.nat(5), wellFormed), { maxLength: 6 });
+const conversation = fc.array(fc.tuple(fc.nat(5), wellFormed), { maxLength: 12 });
 
 const crlfs = (count: number) => '\r\n'.repeat(count);
 
@@ -105,6 +112,17 @@ describe('however a stream is cut', () => {
       }),
       runs(200),
     );
+  });
+
+  test('a head may be cut anywhere, also where its bytes move to a larger buffer behind an earlier message', () => {
+    const fields = 'Via: SIP/2.0/TCP h\r\nCall-ID: 1\r\n';
+    const first = `OPTIONS sip:a@b SIP/2.0\r\n${fields}l: 0\r\n\r\n`;
+    const second = `MESSAGE sip:a@b SIP/2.0\r\n${fields}l: 9000\r\n\r\n${'\r\n'.repeat(4_500)}`;
+    const bytes = bytesOf(first + second);
+    for (let end = first.length; end <= bytes.length - 8_990; end++) {
+      const { frames } = frame([bytes.subarray(0, end), bytes.subarray(end)]);
+      expect(frames).toEqual([`message ${first}`, `message ${second}`]);
+    }
   });
 
   test('anything at all gives the same frames', () => {
