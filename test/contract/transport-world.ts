@@ -90,7 +90,7 @@ export class TransportWorld implements AsyncDisposable {
     const listen = { address: host, port: options.port ?? 0 };
     if (this.kind.memory)
       return this.network.transport(name, listen, {
-        limits: { idle: 180_000, firstMessage: 15_000, ...options.limits },
+        limits: { idle: 180_000, message: 15_000, ...options.limits },
       });
     const common = { listen, clock: this.clock, log: silentLog, limits: options.limits ?? {} };
     if (name === 'udp') return new UdpTransport(common);

@@ -296,6 +296,26 @@ describe.each(streamKinds)('every stream: $title', (kind) => {
     await world.until(() => client.closed());
   });
 
+  test('a message that is not whole after 15 s ends the connection, even one that is held', async () => {
+    await using world = new TransportWorld(kind);
+    const server = await world.party();
+    const client = await world.client(server.address);
+    client.send(requestText());
+    await world.until(() => server.heard.length === 1);
+    server.heard[0]!.flow.hold();
+    world.clock.advance(1_000_000);
+    const [head, tail] = [requestText({ callId: 'b' }).slice(0, 100), requestText({ callId: 'b' }).slice(100)];
+    client.send(`\r\n\r\n${head}`);
+    await world.until(() => client.received() === '\r\n');
+    world.clock.advance(14_999);
+    client.send(tail + head);
+    await world.until(() => server.heard.length === 2);
+    world.clock.advance(14_999);
+    expect(server.heard[0]!.flow.closed).toBe(false);
+    world.clock.advance(1);
+    await world.until(() => client.closed());
+  });
+
   test('the open connection is used again, from both ends', async () => {
     await using world = new TransportWorld(kind);
     const server = await world.party();

@@ -42,7 +42,7 @@ export type DeliveryListener = (from: Address, to: Address, bytes: Uint8Array) =
 const largestDatagram = 65_507;
 const unlimited: Partial<StreamLimits> = {
   handshake: Number.POSITIVE_INFINITY,
-  firstMessage: Number.POSITIVE_INFINITY,
+  message: Number.POSITIVE_INFINITY,
   idle: Number.POSITIVE_INFINITY,
 };
 

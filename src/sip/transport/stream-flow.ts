@@ -1,6 +1,6 @@
 import type { Address, Clock, Log, Timer } from '../../base/index.ts';
 import { formatAddress } from '../../base/index.ts';
-import { StreamFramer } from '../message/index.ts';
+import { type Frame, StreamFramer } from '../message/index.ts';
 import type { StreamLimits } from './stream-limits.ts';
 import type { Flow, TransportName, TransportReceiver } from './transport.ts';
 import type { Wire, WireUser } from './wire.ts';
@@ -51,6 +51,8 @@ export class StreamFlow implements Flow {
   #state: 'opening' | 'fresh' | 'open' | 'closed' = 'opening';
   #holds = 0;
   #since: number;
+  /** When the message that is still arriving began to; null between messages. */
+  #partSince: number | null = null;
   #timer: Timer | null = null;
 
   constructor(parts: StreamFlowParts, owner: StreamFlowOwner) {
@@ -159,34 +161,51 @@ export class StreamFlow implements Flow {
   }
 
   #receive(chunk: Uint8Array): void {
-    if (this.#state === 'closed') return;
+    if (this.closed) return;
     this.#framer.push(chunk);
-    const { receiver, clock } = this.#owner;
+    let whole = false;
     // A message may close the flow under way; what the peer sent behind it is then of no interest.
     while (!this.closed) {
       const frame = this.#framer.next();
-      if (!frame) return;
-      switch (frame.kind) {
-        case 'message':
-          this.#since = clock.now();
-          if (this.#state === 'fresh') {
-            this.#state = 'open';
-            this.#watch();
-          }
-          receiver.onBytes(frame.bytes, this);
-          break;
-        case 'ping':
-          if (this.#state === 'open') this.#since = clock.now();
-          this.send(pong);
-          break;
-        case 'pong':
-          if (this.#state === 'open') this.#since = clock.now();
-          break;
-        case 'error':
-          receiver.onUnframable(frame.error, this);
-          this.end(frame.error.message);
-          return;
-      }
+      if (!frame) break;
+      whole = true;
+      this.#handle(frame);
+    }
+    this.#notePart(whole);
+  }
+
+  #handle(frame: Frame): void {
+    const { receiver, clock } = this.#owner;
+    switch (frame.kind) {
+      case 'message':
+        this.#since = clock.now();
+        if (this.#state === 'fresh') {
+          this.#state = 'open';
+          this.#watch();
+        }
+        receiver.onBytes(frame.bytes, this);
+        break;
+      case 'ping':
+        if (this.#state === 'open') this.#since = clock.now();
+        this.send(pong);
+        break;
+      case 'pong':
+        if (this.#state === 'open') this.#since = clock.now();
+        break;
+      case 'error':
+        receiver.onUnframable(frame.error, this);
+        this.end(frame.error.message);
+        break;
+    }
+  }
+
+  /** `whole`: a frame was completed, so what is left over now has only just begun. */
+  #notePart(whole: boolean): void {
+    if (this.#framer.buffered === 0) {
+      this.#partSince = null;
+    } else if (whole || this.#partSince === null) {
+      this.#partSince = this.#owner.clock.now();
+      this.#watch();
     }
   }
 
@@ -225,8 +244,9 @@ export class StreamFlow implements Flow {
   #deadline(): number {
     const { limits } = this.#owner;
     if (this.#state === 'opening') return this.#since + (this.incoming ? limits.handshake : limits.connect);
-    if (this.#holds > 0) return Number.POSITIVE_INFINITY;
-    return this.#since + (this.#state === 'fresh' ? limits.firstMessage : limits.idle);
+    const part = this.#partSince === null ? Number.POSITIVE_INFINITY : this.#partSince + limits.message;
+    if (this.#holds > 0) return part;
+    return Math.min(part, this.#since + (this.#state === 'fresh' ? limits.message : limits.idle));
   }
 
   /** Sets the timer to the deadline. Activity moves the deadline only; the timer looks again when it fires. */
@@ -252,7 +272,7 @@ export class StreamFlow implements Flow {
         this.destroy('no message in time');
         break;
       default:
-        this.end('idle');
+        this.end(this.#partSince === null ? 'idle' : 'a message did not come to its end in time');
     }
   }
 }

@@ -4,8 +4,8 @@ export interface StreamLimits {
   readonly connect: number;
   /** The TLS handshake of an accepted connection. */
   readonly handshake: number;
-  /** The first whole message on an accepted connection. */
-  readonly firstMessage: number;
+  /** A message, from its first byte to its last; the first on an accepted connection counts from its opening. */
+  readonly message: number;
   /** Without a message or keepalive either way, on a connection that nobody holds. */
   readonly idle: number;
   /** How long the last bytes of a connection that we close may take to leave. */
@@ -21,7 +21,7 @@ export interface StreamLimits {
 export const defaultStreamLimits: StreamLimits = {
   connect: 5_000,
   handshake: 10_000,
-  firstMessage: 15_000,
+  message: 15_000,
   idle: 180_000,
   linger: 2_000,
   connections: 10_000,
