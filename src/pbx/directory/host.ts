@@ -16,7 +16,10 @@ export function canonicalHost(host: string): string {
 /** `192.0.2.1` of `::ffff:c000:201` (RFC 4291 §2.5.5.2), else the address as it is. */
 function unmapped(address: string): string {
   if (!address.startsWith('::ffff:')) return address;
-  const [high, low, ...more] = address.slice(7).split(':').map((group) => Number.parseInt(group, 16));
+  const [high, low, ...more] = address
+    .slice(7)
+    .split(':')
+    .map((group) => Number.parseInt(group, 16));
   if (high === undefined || low === undefined || more.length > 0) return address;
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }

@@ -13,7 +13,7 @@ export interface NatKeepaliveOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly registrar: Pick<Registrar, 'natBindings' | 'removeUnreachable'>;
+  readonly registrar: Pick<Registrar, 'natBindings' | 'onNatBinding' | 'removeUnreachable'>;
   /** s between two OPTIONS to one phone. */
   readonly interval: number;
   readonly sendOptions: SendOptions;
@@ -36,22 +36,37 @@ const lookEvery = 1000;
 export class NatKeepalive implements Disposable {
   readonly #options: NatKeepaliveOptions;
   readonly #pulses = new WeakMap<Binding, Pulse>();
-  readonly #timer: Timer;
+  readonly #subscription: Disposable;
+  /** Runs while there is somebody to keep alive. */
+  #timer: Timer | null = null;
 
   /** Begins at once; ends when disposed. */
   constructor(options: NatKeepaliveOptions) {
     this.#options = options;
-    this.#timer = every(options.clock, lookEvery, () => this.#look());
+    this.#subscription = options.registrar.onNatBinding(() => this.#run());
+    if (options.registrar.natBindings().length > 0) this.#run();
   }
 
   [Symbol.dispose](): void {
-    this.#timer.cancel();
+    this.#subscription[Symbol.dispose]();
+    this.#stop();
+  }
+
+  #run(): void {
+    this.#timer ??= every(this.#options.clock, lookEvery, () => this.#look());
+  }
+
+  #stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
   }
 
   #look(): void {
     const { clock, registrar, interval, sendOptions } = this.#options;
     const now = clock.now();
-    for (const { binding, flow } of registrar.natBindings()) {
+    const bindings = registrar.natBindings();
+    if (bindings.length === 0) this.#stop();
+    for (const { binding, flow } of bindings) {
       const pulse = this.#pulseOf(binding, now);
       if (now < pulse.dueAt) continue;
       pulse.dueAt = now + interval * 1000;

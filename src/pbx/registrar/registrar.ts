@@ -1,4 +1,4 @@
-import { type Address, type Clock, dateHeader, type Log, sameAddress, type Timer } from '../../base/index.ts';
+import { type Address, type Clock, dateHeader, type Log, sameAddress } from '../../base/index.ts';
 import {
   Contact,
   createResponse,
@@ -14,6 +14,7 @@ import type { Flow, TransportName } from '../../sip/transport/index.ts';
 import type { EventBus, PbxEvent } from '../events/index.ts';
 import { contactUri, formatContact, type RegisteredContact, readContact } from './contact.ts';
 import type { Binding, BindingStore } from './location-store.ts';
+import { type Entry, MemoryLocationStore } from './memory-location-store.ts';
 import { isBehindNat } from './nat.ts';
 
 /** Times in s. */
@@ -49,30 +50,17 @@ export interface ReachableBinding {
 
 type RemovalCause = Extract<PbxEvent, { type: 'registration.removed' }>['cause'];
 
-/** A binding in use, with what can't be stored. */
-interface Entry {
-  readonly binding: Binding;
-  readonly uri: SipUri;
-  /** Monotonic ms at which it expires: setting the calendar neither prolongs nor ends it. */
-  readonly deadline: number;
-  /** `null` after a restart: a connection is gone, a UDP flow is made again when it is needed. */
-  flow: Flow | null;
-  /** Lets go of the connection. */
-  readonly released: Disposable | null;
-}
-
 /** What a REGISTER wants one binding to be. */
 interface Update {
   readonly contact: RegisteredContact;
   /** s */
   readonly expires: number;
   readonly nat: boolean;
+  /** Route values, outermost first. */
+  readonly path: readonly string[];
   /** The bindings whose place it takes. */
   readonly replaces: readonly Entry[];
 }
-
-/** Expired bindings leave `lookup` at once and are cleared away at most this often (ms). */
-const sweepPause = 1000;
 
 /**
  * Where users are: the registrar and location service of RFC 3261 §10.3, from after authentication. All is answered
@@ -81,15 +69,12 @@ const sweepPause = 1000;
  */
 export class Registrar implements Disposable {
   readonly #options: RegistrarOptions;
-  /** User → key → entry. A user without bindings has no map. */
-  readonly #users = new Map<string, Map<string, Entry>>();
-  #count = 0;
-  #timer: Timer | null = null;
-  #sweepAt = Number.POSITIVE_INFINITY;
-  #sweptAt = Number.NEGATIVE_INFINITY;
+  readonly #entries: MemoryLocationStore;
+  readonly #natListeners = new Set<() => void>();
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
+    this.#entries = new MemoryLocationStore(options.clock, (entry) => this.#onRemoved(entry, 'expired'));
   }
 
   /**
@@ -109,7 +94,7 @@ export class Registrar implements Disposable {
       const deadline = clock.now() + Math.min(left, config.maxExpires * 1000);
       this.#put({ binding, uri, deadline, flow: null, released: null });
     }
-    log.info('bindings loaded', { bindings: this.#count });
+    log.info('bindings loaded', { bindings: this.count });
   }
 
   /**
@@ -124,7 +109,7 @@ export class Registrar implements Disposable {
    */
   register(request: SipRequest, flow: Flow, user: string, toTag: string | null = null): SipResponse {
     this.#checkAddressOfRecord(request, user);
-    this.#dropExpired(user);
+    this.#entries.clear(user);
     const contacts = request.headers.all(Contact);
     if (contacts.includes('*')) this.#removeAll(request, user, contacts.length);
     else if (contacts.length > 0) {
@@ -136,7 +121,7 @@ export class Registrar implements Disposable {
   /** The ways to `user`, the preferred first (q, then the youngest). Empty when the user can't be reached. */
   lookup(user: string): readonly ReachableBinding[] {
     const reachable: ReachableBinding[] = [];
-    for (const entry of this.#entriesOf(user)) {
+    for (const entry of this.#entries.entriesOf(user)) {
       const flow = this.#flowOf(entry);
       if (flow) reachable.push({ binding: entry.binding, flow });
     }
@@ -145,50 +130,55 @@ export class Registrar implements Disposable {
 
   /** Whether `user` can be reached. */
   registered(user: string): boolean {
-    return this.#entriesOf(user).some((entry) => this.#flowOf(entry) !== null);
+    return this.#entries.entriesOf(user).some((entry) => this.#flowOf(entry) !== null);
   }
 
   /** How many bindings there are, of all users; those that wait for a connection after a restart included. */
   get count(): number {
-    return this.#count;
+    return this.#entries.size;
   }
 
   all(): readonly Binding[] {
-    return this.#allEntries().map(({ binding }) => binding);
+    return this.#entries.all().map(({ binding }) => binding);
   }
 
   /** The binding that `user` registered over `flow`. */
   bindingOf(user: string, flow: Flow): Binding | null {
-    const entry = this.#entriesOf(user).find((one) =>
-      flow.reliable
-        ? one.flow?.id === flow.id
-        : one.binding.transport === flow.transport && sameAddress(one.binding.source, flow.remote),
-    );
+    const entry = this.#entries
+      .entriesOf(user)
+      .find((one) =>
+        flow.reliable
+          ? one.flow?.id === flow.id
+          : one.binding.transport === flow.transport && sameAddress(one.binding.source, flow.remote),
+      );
     return entry?.binding ?? null;
   }
 
   /** UDP phones behind a NAT, whose mapping must be kept alive. */
   natBindings(): readonly ReachableBinding[] {
     const found: ReachableBinding[] = [];
-    for (const entry of this.#allEntries()) {
-      const flow = entry.binding.nat && entry.binding.transport === 'udp' ? this.#flowOf(entry) : null;
+    for (const entry of this.#entries.all()) {
+      const flow = isKeptAlive(entry.binding) ? this.#flowOf(entry) : null;
       if (flow) found.push({ binding: entry.binding, flow });
     }
     return found;
   }
 
+  /** Calls `listener` whenever a binding comes or is refreshed that belongs to `natBindings`. */
+  onNatBinding(listener: () => void): Disposable {
+    this.#natListeners.add(listener);
+    return { [Symbol.dispose]: () => this.#natListeners.delete(listener) };
+  }
+
   /** Removes a binding that answers no more; nothing happens when it was refreshed or replaced meanwhile. */
   removeUnreachable(binding: Binding): void {
-    const entry = this.#users.get(binding.user)?.get(binding.key);
+    const entry = this.#entries.get(binding.user, binding.key);
     if (entry?.binding === binding) this.#drop(entry, 'unreachable');
   }
 
   /** Lets go of connections and timer. The store keeps the bindings for the next run. */
   [Symbol.dispose](): void {
-    this.#timer?.cancel();
-    for (const entries of this.#users.values()) for (const entry of entries.values()) release(entry);
-    this.#users.clear();
-    this.#count = 0;
+    this.#entries[Symbol.dispose]();
   }
 
   /** RFC 3261 §10.3 steps 4 and 5. */
@@ -200,7 +190,7 @@ export class Registrar implements Disposable {
   /** `Contact: *` (RFC 3261 §10.3 step 6). */
   #removeAll(request: SipRequest, user: string, contacts: number): void {
     if (contacts > 1 || request.headers.first(Expires) !== 0) throw new SipError(400, 'Contact * Needs Expires 0');
-    const entries = [...(this.#users.get(user)?.values() ?? [])];
+    const entries = this.#entries.entriesOf(user);
     if (isRepetition(request, entries)) return;
     for (const entry of entries) this.#drop(entry, 'unregistered');
   }
@@ -208,8 +198,9 @@ export class Registrar implements Disposable {
   /** RFC 3261 §10.3 step 7: first all is checked, then all is done. */
   #update(request: SipRequest, flow: Flow, user: string, contacts: readonly RegisteredContact[]): void {
     const { config } = this.#options;
-    const before = [...(this.#users.get(user)?.values() ?? [])];
+    const before = this.#entries.entriesOf(user);
     const header = request.headers.first(Expires) ?? null;
+    const path = request.headers.all(Path).map((value) => Path.format(value));
     const kept = new Set(before);
     const updates = new Map<string, Update>();
     const removed = new Set<Entry>();
@@ -231,7 +222,7 @@ export class Registrar implements Disposable {
       const nat = isBehindNat(request, contact.uri, flow);
       const longest =
         nat && flow.transport === 'udp' ? Math.min(config.natMaxExpires, config.maxExpires) : config.maxExpires;
-      updates.set(contact.key, { contact, expires: Math.min(expires, longest), nat, replaces });
+      updates.set(contact.key, { contact, expires: Math.min(expires, longest), nat, path, replaces });
     }
     const size = kept.size + updates.size;
     if (size > config.maxContacts && size > before.length) throw new SipError(403, 'Too Many Contacts');
@@ -242,9 +233,9 @@ export class Registrar implements Disposable {
     for (const update of updates.values()) this.#bind(request, flow, user, update);
   }
 
-  #bind(request: SipRequest, flow: Flow, user: string, { contact, expires, nat, replaces }: Update): void {
+  #bind(request: SipRequest, flow: Flow, user: string, { contact, expires, nat, path, replaces }: Update): void {
     const { clock, realm, store, log } = this.#options;
-    const known = replaces.find((entry) => this.#holds(entry) && sameUri(entry.uri, contact.uri));
+    const known = replaces.find((entry) => this.#entries.holds(entry) && sameUri(entry.uri, contact.uri));
     const binding: Binding = {
       aor: `${user}@${realm}`,
       user,
@@ -256,7 +247,7 @@ export class Registrar implements Disposable {
       cseq: request.cseq.number,
       expiresAt: clock.wall() + expires * 1000,
       registeredAt: known?.binding.registeredAt ?? clock.wall(),
-      path: request.headers.all(Path).map((value) => Path.format(value)),
+      path,
       userAgent: request.headers.get('User-Agent')?.slice(0, 256) ?? null,
       transport: flow.transport,
       source: flow.remote,
@@ -273,8 +264,8 @@ export class Registrar implements Disposable {
     };
 
     for (const old of replaces) {
-      if (sameUri(old.uri, contact.uri)) this.#forget(old, old.binding.key !== binding.key);
-      else this.#drop(old, 'replaced');
+      if (!sameUri(old.uri, contact.uri)) this.#drop(old, 'replaced');
+      else if (this.#entries.take(old) && old.binding.key !== binding.key) store.remove(binding.aor, old.binding.key);
     }
     this.#put(entry);
     store.save(binding);
@@ -294,28 +285,12 @@ export class Registrar implements Disposable {
   #answer(request: SipRequest, user: string, toTag: string | null): SipResponse {
     const { clock } = this.#options;
     const response = createResponse(request, 200, { toTag });
-    for (const { binding, uri, deadline } of this.#entriesOf(user)) {
+    for (const { binding, uri, deadline } of this.#entries.entriesOf(user)) {
       response.headers.add('Contact', formatContact(binding, uri, Math.ceil((deadline - clock.now()) / 1000)));
     }
     for (const value of request.headers.getAll('Path')) response.headers.add('Path', value);
     response.headers.set('Date', dateHeader(clock.wall()));
     return response;
-  }
-
-  #entriesOf(user: string): readonly Entry[] {
-    const entries = this.#users.get(user);
-    if (!entries) return [];
-    const now = this.#options.clock.now();
-    return [...entries.values()].filter(({ deadline }) => deadline > now);
-  }
-
-  #allEntries(): readonly Entry[] {
-    const now = this.#options.clock.now();
-    const found: Entry[] = [];
-    for (const entries of this.#users.values()) {
-      for (const entry of entries.values()) if (entry.deadline > now) found.push(entry);
-    }
-    return found;
   }
 
   #flowOf(entry: Entry): Flow | null {
@@ -326,79 +301,23 @@ export class Registrar implements Disposable {
   }
 
   #put(entry: Entry): void {
-    const { user, key } = entry.binding;
-    const entries = this.#users.get(user) ?? new Map<string, Entry>();
-    this.#users.set(user, entries.set(key, entry));
-    this.#count++;
-    this.#sweepBy(entry.deadline);
-  }
-
-  #holds(entry: Entry): boolean {
-    return this.#users.get(entry.binding.user)?.get(entry.binding.key) === entry;
-  }
-
-  /** Takes an entry out of memory and, where told, out of the store, without a word. */
-  #forget(entry: Entry, unsave: boolean): void {
-    if (!this.#holds(entry)) return;
-    const { aor, user, key } = entry.binding;
-    const entries = this.#users.get(user);
-    entries?.delete(key);
-    if (entries?.size === 0) this.#users.delete(user);
-    this.#count--;
-    release(entry);
-    if (unsave) this.#options.store.remove(aor, key);
-    if (this.#count === 0) this.#stopSweeping();
+    this.#entries.put(entry);
+    if (isKeptAlive(entry.binding)) for (const listener of this.#natListeners) listener();
   }
 
   #drop(entry: Entry, cause: RemovalCause): void {
-    if (!this.#holds(entry)) return;
-    this.#forget(entry, true);
-    this.#publishRemoved(entry.binding, cause);
+    if (this.#entries.take(entry)) this.#onRemoved(entry, cause);
+  }
+
+  #onRemoved({ binding }: Entry, cause: RemovalCause): void {
+    this.#options.store.remove(binding.aor, binding.key);
+    this.#publishRemoved(binding, cause);
   }
 
   #publishRemoved(binding: Binding, cause: RemovalCause): void {
     const { events, clock, log } = this.#options;
     log.info('binding removed', { user: binding.user, contact: binding.contact, cause });
     events.publish({ type: 'registration.removed', at: clock.wall(), registration: factsOf(binding), cause });
-  }
-
-  #dropExpired(user: string): void {
-    const now = this.#options.clock.now();
-    for (const entry of [...(this.#users.get(user)?.values() ?? [])]) {
-      if (entry.deadline <= now) this.#drop(entry, 'expired');
-    }
-  }
-
-  /** One timer for all: it waits for the earliest deadline known and then looks for the next. */
-  #sweepBy(deadline: number): void {
-    const { clock } = this.#options;
-    const at = Math.max(deadline, this.#sweptAt + sweepPause);
-    if (at >= this.#sweepAt) return;
-    this.#timer?.cancel();
-    this.#sweepAt = at;
-    this.#timer = clock.after(at - clock.now(), () => this.#sweep());
-  }
-
-  #sweep(): void {
-    const now = this.#options.clock.now();
-    this.#sweptAt = now;
-    this.#stopSweeping();
-    let earliest = Number.POSITIVE_INFINITY;
-    const expired: Entry[] = [];
-    for (const entries of this.#users.values()) {
-      for (const entry of entries.values()) {
-        if (entry.deadline <= now) expired.push(entry);
-        else earliest = Math.min(earliest, entry.deadline);
-      }
-    }
-    for (const entry of expired) this.#drop(entry, 'expired');
-    if (this.#count > 0) this.#sweepBy(earliest);
-  }
-
-  #stopSweeping(): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-    this.#sweepAt = Number.POSITIVE_INFINITY;
   }
 }
 
@@ -428,10 +347,9 @@ function wanted(contact: RegisteredContact, header: number | null, config: Regis
   return contact.expires ?? header ?? config.defaultExpires;
 }
 
-function release(entry: Entry): void {
-  entry.released?.[Symbol.dispose]();
-}
+const isKeptAlive = ({ nat, transport }: Binding) => nat && transport === 'udp';
 
+/** The Contact URI of a stored binding; `null` where the store has gone bad. */
 function readable(binding: Binding): SipUri | null {
   try {
     return contactUri(binding.contact);
