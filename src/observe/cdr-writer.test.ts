@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { endedCall } from '../../test/support/ended-call.ts';
 import { type Log, SeededRandom, silentLog, VirtualClock } from '../base/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 import { type CdrOptions, CdrWriter } from './cdr-writer.ts';
 import { type OpenRecordFile, openRecordFile, type RecordFile } from './record-file.ts';
-import { endedCall } from './test-calls.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -323,6 +323,6 @@ test('whatever writes fail and however, and whenever the exchange restarts, ever
         expect(expected.length === 0 ? [] : await ids()).toEqual(expected);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { endedCall } from '../../test/support/ended-call.ts';
 import { Metrics, type MetricsSources } from './metrics.ts';
-import { endedCall } from './test-calls.ts';
 
 const sources: MetricsSources = {
   activeCalls: () => 3,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { endedCall } from '../../test/support/ended-call.ts';
 import { VirtualClock } from '../base/index.ts';
 import type { EndedCall } from '../pbx/events/index.ts';
 import { Statistics } from './statistics.ts';
-import { endedCall } from './test-calls.ts';
 
 function setUp() {
   const clock = new VirtualClock();

@@ -1,9 +1,9 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
+import { endedCall } from '../../test/support/ended-call.ts';
 import { type Log, SeededRandom, silentLog, VirtualClock } from '../base/index.ts';
 import type { PbxEvent } from '../pbx/events/index.ts';
 import { cdrOf, type WebhookDelivery, type WebhookQueue } from '../pbx/records/index.ts';
-import { endedCall } from './test-calls.ts';
 import { pauseAfter } from './webhook-target.ts';
 import { type WebhookOptions, Webhooks } from './webhooks.ts';
 

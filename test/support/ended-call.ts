@@ -1,4 +1,4 @@
-import type { EndedCall, Ending } from '../pbx/events/index.ts';
+import type { EndedCall, Ending } from '../../src/pbx/events/index.ts';
 
 const media = { packetsReceived: 50, packetsSent: 50, packetsLost: 0, jitterMs: 1.25, mos: null };
 
