@@ -213,6 +213,7 @@ export const sipSoup: fc.Arbitrary<string> = fc
     start: fc.oneof(
       { weight: 4, arbitrary: fc.constantFrom('INVITE sip:a@b SIP/2.0', 'SIP/2.0 200 OK', 'SIP/2.0 100 ') },
       uri.map((text) => `INVITE ${text} SIP/2.0`),
+      fc.tuple(fc.constantFrom('SIP/2.0 200', 'SIP/2.0 999 ', 'SIP/2.0 180 '), soup).map((parts) => parts.join('')),
       soup,
     ),
     mandatory: fc.oneof(

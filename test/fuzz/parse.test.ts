@@ -1,6 +1,7 @@
 // Invariant: whatever octets arrive, `parseMessage` returns a message or throws SipSyntaxError, nothing else, and never
 // in more than linear time. Whatever it returns can be asked for everything (a value or SipSyntaxError), written, and read
-// again as the same message; whatever it refuses with a request can be answered. No value ever holds a line end.
+// again as the same message, and its values can be set in another; whatever it refuses with a request can be answered.
+// No value ever holds a line end.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -44,6 +45,8 @@ function checkValues(message: sip.SipMessage): void {
       continue;
     }
     for (const value of values) expect(type.parse(type.format(value))).toEqual(value);
+    // What was read can be set in another message: copying must not be a defect.
+    expect(new sip.Headers().setAll(type, values).all(type)).toEqual(values);
   }
   const uris = attempt(() => [message.from.uri, message.to.uri]);
   if (isError(uris)) throw uris; // both were read when the message was
@@ -61,6 +64,7 @@ function checkMessage(message: sip.SipMessage, received: number): void {
   for (const [name, value] of entries) {
     expect(sip.isToken(name)).toBe(true);
     expect(/[\r\n]/.test(value)).toBe(false);
+    expect(new sip.Headers().add(name, value).get(name)).toBe(value);
   }
   for (const fact of ['callId', 'cseq', 'from', 'to', 'fromTag', 'toTag', 'topVia'] as const) void message[fact];
   checkValues(message);

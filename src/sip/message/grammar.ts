@@ -192,13 +192,21 @@ export function parseNumber(text: string, max: number, clamp = false, start = 0,
   return number;
 }
 
-/** Throws Error when `value` could end its header line (header injection) or holds a NUL outside a quoted pair. */
-export function assertOneLine(value: string): void {
+/**
+ * Where `value` holds what no header value may: a CR or LF that could end its line (header injection), or a NUL outside a
+ * quoted pair. -1 where it holds none.
+ */
+export function indexOfForbidden(value: string): number {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
     if (c > code.cr) continue;
-    if (c === code.cr || c === code.lf || (c === 0 && value.charCodeAt(i - 1) !== code.backslash)) {
-      throw new Error(`a header value must not contain character ${c}`);
-    }
+    if (c === code.cr || c === code.lf || (c === 0 && value.charCodeAt(i - 1) !== code.backslash)) return i;
   }
+  return -1;
+}
+
+/** Throws Error when `value` holds what no header value may. */
+export function assertOneLine(value: string): void {
+  const at = indexOfForbidden(value);
+  if (at >= 0) throw new Error(`a header value must not contain character ${value.charCodeAt(at)}`);
 }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import { SipSyntaxError } from './errors.ts';
-import { Contact, Expires } from './fields/index.ts';
+import { Contact, Expires, To } from './fields/index.ts';
 import type { SipMessage } from './message.ts';
 import { limits, parseMessage } from './parse.ts';
 
@@ -66,6 +66,9 @@ describe('start lines (RFC 3261 sections 7.1 and 7.2)', () => {
     'SIP/2.0 2x0 x',
     'SIP/2.0',
     'HTTP/1.1 200 OK',
+    'SIP/2.0 200 O\rK',
+    'SIP/2.0 200 O\0K',
+    'OPTIONS sip:bob@exa\rmple.com SIP/2.0',
     'OPTIONS sip:bob@example.com',
     'OPTIONS',
     ' OPTIONS sip:bob@example.com SIP/2.0',
@@ -152,6 +155,15 @@ describe('header lines (RFC 3261 section 7.3.1)', () => {
     expect(error.status).toBe(400);
     expect([...error.request!.headers.entries()].join()).not.toContain('\r');
     expect(refused(text({ Subject: 'a\r\n b\rc' })).status).toBe(400);
+  });
+
+  test('a NUL is read in a quoted pair only; any value that is read can be written again', () => {
+    const to = '"a\\\0b" <sip:bob@example.com>';
+    const message = parse(text({ To: to }));
+    expect(message.to.displayName).toBe('a\0b');
+    expect(message.headers.setValue(To, message.to).set('To', to).get('To')).toBe(to);
+    const error = refused(text({ Subject: 'a\0b' }));
+    expect(error.request?.headers.has('Subject')).toBe(false);
   });
 
   test('a head without its empty line is refused', () => {

@@ -103,9 +103,12 @@ class HeadScan {
   readonly #lines: HeaderLine[] = [];
   /** The `once` bits of the names met so far. */
   #met = 0;
+  /** The text holds a NUL somewhere, so values must be searched for it. */
+  readonly #hasNul: boolean;
 
   constructor(text: string) {
     this.#text = text;
+    this.#hasNul = text.includes('\0');
     const startLineEnd = text.indexOf('\n');
     if (startLineEnd < 0) {
       this.fault = { status: 400, text: 'no complete line' };
@@ -168,6 +171,10 @@ class HeadScan {
     const name = text.slice(start, nameEnd);
     const known = headerName(name);
     const value = folded ? unfolded(text.slice(colon + 1, end)) : trimmed(text, colon + 1, end);
+    if (this.#hasNul && indexOfForbidden(value) >= 0) {
+      this.#refuse('a NUL in a header line');
+      return;
+    }
     if (known !== undefined && known.once !== 0) {
       if ((this.#met & known.once) !== 0) this.#refuseContradiction(known.key, value);
       this.#met |= known.once;
@@ -216,7 +223,9 @@ class HeadScan {
     }
     const status = parseNumber(line, 999, false, space + 1, space + 4);
     if (status < 100 || status > 699) this.#refuse('bad status');
-    return new SipResponse({ status, reason: line.slice(space + 5), headers });
+    const reason = line.slice(space + 5);
+    if (indexOfForbidden(reason) >= 0) this.#refuse('bad reason phrase');
+    return new SipResponse({ status, reason, headers });
   }
 
   #refuseVersion(version: string): void {

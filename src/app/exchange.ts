@@ -1,0 +1,219 @@
+import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
+import type { MediaEngine } from '../media/index.ts';
+import { CallService, dialogMethods } from '../pbx/call/index.ts';
+import { Directory, type ExtensionStore } from '../pbx/directory/index.ts';
+import { EventBus } from '../pbx/events/index.ts';
+import {
+  type Binding,
+  type BindingStore,
+  contactOf,
+  NatKeepalive,
+  Registrar,
+  serveRegistrations,
+} from '../pbx/registrar/index.ts';
+import { DialPlan } from '../pbx/routing/index.ts';
+import { noParams, type SipRequest, sipUri } from '../sip/message/index.ts';
+import { TransactionLayer } from '../sip/transaction/index.ts';
+import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
+import { type AuthOutcome, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
+import { NetworkList } from './cidr.ts';
+import type { Config } from './config.ts';
+
+/** What an exchange is made of; all of it may be real, or in memory for a test. */
+export interface ExchangeParts {
+  readonly config: Pick<Config, 'sip' | 'registrar' | 'media' | 'extensions'>;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly transports: readonly Transport[];
+  readonly media: MediaEngine;
+  readonly bindings: BindingStore;
+  readonly extensions: ExtensionStore;
+  /** Secret of the nonces; kept, so that phones need no new challenge after a restart. */
+  readonly nonceKey: Uint8Array;
+  /** Names of this machine, under which phones may know us beside realm, domains and addresses. */
+  readonly hostNames?: readonly string[];
+}
+
+/** The exchange from the transports to the calls: everything but files, HTTP and the process around it. */
+export class Exchange {
+  readonly events: EventBus;
+  readonly transport: TransportLayer;
+  readonly transactions: TransactionLayer;
+  readonly userAgent: UserAgent;
+  readonly directory: Directory;
+  readonly registrar: Registrar;
+  readonly calls: CallService;
+  readonly #parts: ExchangeParts;
+  readonly #scope = new Scope();
+  readonly #publicHosts: readonly string[];
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    const { config, clock, random, log } = parts;
+    const { sip } = config;
+    this.#publicHosts = [sip.advertised_ip, config.media.advertised_ip].filter((host) => host !== null);
+    this.events = new EventBus(log.child({ logger: 'events' }));
+    this.transport = new TransportLayer({
+      transports: parts.transports,
+      log: log.child({ logger: 'transport' }),
+      aliases: this.#publicHosts,
+    });
+    this.transactions = new TransactionLayer({ transport: this.transport, clock, random, timers: sip.timers });
+    this.userAgent = new UserAgent({
+      transactions: this.transactions,
+      clock,
+      random,
+      log: log.child({ logger: 'sip' }),
+      product: `sip-pbx/${parts.version}`,
+      supported: ['path'],
+      dialogMethods,
+    });
+    this.directory = new Directory({
+      realm: sip.realm,
+      domains: sip.domains,
+      extensions: config.extensions.map(({ number, password, display_name: displayName }) => ({
+        number,
+        password,
+        displayName,
+      })),
+      store: parts.extensions,
+      secretsFor: (user, password) => digestSecrets(user, sip.realm, password),
+    });
+    this.registrar = this.#scope.own(
+      new Registrar({
+        clock,
+        log: log.child({ logger: 'registrar' }),
+        events: this.events,
+        store: parts.bindings,
+        config: {
+          minExpires: config.registrar.min_expires,
+          defaultExpires: config.registrar.default_expires,
+          maxExpires: config.registrar.max_expires,
+          natMaxExpires: config.registrar.nat_max_expires,
+          maxContacts: config.registrar.max_contacts,
+        },
+        realm: sip.realm,
+        isOwnHost: (host) => this.directory.isOwnHost(host),
+        flows: this.transport,
+      }),
+    );
+    const authenticate = this.#authentication();
+    serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, authenticate });
+    this.calls = new CallService({
+      authenticate,
+      directory: this.directory,
+      maxConcurrentCalls: sip.max_concurrent_calls,
+      isOurs: (address, port, transport) => this.#isOurs(address, port, transport),
+      context: {
+        userAgent: this.userAgent,
+        media: parts.media,
+        dialPlan: new DialPlan(this.directory, this.registrar),
+        events: this.events,
+        clock,
+        random,
+        log: log.child({ logger: 'call' }),
+        limits: {
+          inviteTimeout: sip.timers.invite_timeout * 1000,
+          maxCallDuration: sip.max_call_duration * 1000,
+          rtpTimeout: config.media.rtp_timeout * 1000,
+        },
+        codecPriority: config.media.codec_priority,
+        mediaAddress: mediaAddressFor(config),
+        identityHost: (flow) => identityHost(flow, sip.domains),
+      },
+    });
+  }
+
+  /** Loads what is kept, opens the listeners and begins to answer. Rejects when an address can't be had. */
+  async start(): Promise<void> {
+    const { config, clock, random, log } = this.#parts;
+    await this.directory.load();
+    await this.registrar.load();
+    await this.transport.start(this.transactions);
+    this.directory.setOwnHosts([
+      ...this.transport.addresses.map(({ address }) => address.address),
+      ...this.#publicHosts,
+      ...(this.#parts.hostNames ?? []),
+    ]);
+    this.#scope.own(
+      new NatKeepalive({
+        clock,
+        random,
+        log: log.child({ logger: 'keepalive' }),
+        registrar: this.registrar,
+        interval: config.sip.keepalive_interval,
+        sendOptions: (binding, flow, onOutcome) => this.#sendOptions(binding, flow, onOutcome),
+      }),
+    );
+  }
+
+  /** Stops answering and closes the listeners. Live calls should have ended before. */
+  async stop(): Promise<void> {
+    this.#scope[Symbol.dispose]();
+    await this.transport.close();
+  }
+
+  #authentication(): (request: SipRequest, sourceIp: string) => AuthOutcome {
+    const { config, clock, random, nonceKey } = this.#parts;
+    if (config.registrar.auth === 'none') return believe;
+    const digest = new DigestAuthenticator({
+      realm: config.sip.realm,
+      algorithms: config.registrar.digest_algorithms,
+      key: nonceKey,
+      clock,
+      random,
+      secretsOf: (username) => this.directory.secretsOf(username),
+    });
+    return (request, sourceIp) => digest.authenticate(request, sourceIp, 'Authorization');
+  }
+
+  #isOurs(address: string, port: number | null, transport: string): boolean {
+    const name = transport.toLowerCase() as TransportName;
+    return this.transport.hears(name, { address, port: port ?? (name === 'tls' ? 5061 : 5060) });
+  }
+
+  #sendOptions(binding: Binding, flow: Flow, onOutcome: (alive: boolean) => void): void {
+    const { address, port } = flow.advertised;
+    const { uri, route } = contactOf(binding);
+    this.userAgent.request(
+      'OPTIONS',
+      {
+        uri,
+        route,
+        flow,
+        from: { displayName: null, uri: sipUri({ host: address, port }), params: noParams },
+        to: { displayName: null, uri, params: noParams },
+      },
+      {
+        onResponse: ({ status }) => status >= 200 && onOutcome(true),
+        onFailure: () => onOutcome(false),
+      },
+    );
+  }
+}
+
+/** Nobody is asked for a password: whoever a request says it is from, it is (`registrar.auth: none`). */
+function believe(request: SipRequest): AuthOutcome {
+  const { uri } = request.method === 'REGISTER' ? request.to : request.from;
+  return { kind: 'accepted', username: (uri.kind === 'sip' && uri.user) || 'anonymous' };
+}
+
+/** Peers outside the local networks are told the public address, where there is one. */
+function mediaAddressFor({ sip, media }: ExchangeParts['config']): (flow: Flow) => string {
+  const local = new NetworkList(sip.local_networks);
+  const advertised = media.advertised_ip ?? sip.advertised_ip;
+  return ({ local: { address }, remote }) =>
+    advertised === null || local.contains(remote.address) ? address : advertised;
+}
+
+/** A name of ours where we have one, else the address that the phone knows us by: it can call back to either. */
+function identityHost(
+  { advertised: { address, port } }: Flow,
+  domains: readonly string[],
+): { readonly host: string; readonly port: number | null } {
+  const [domain] = domains;
+  if (domain !== undefined) return { host: domain, port: null };
+  return { host: address, port: port === 5060 ? null : port };
+}

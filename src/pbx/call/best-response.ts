@@ -1,0 +1,43 @@
+/** How a branch of a call ended without an answer. */
+export interface BranchRefusal {
+  readonly status: number;
+  readonly reason: string | null;
+  /** Whether the phone said so, or we concluded it from its silence or its absence. */
+  readonly by: 'phone' | 'us';
+}
+
+/** Within the 4xx the one that tells the caller most comes first (RFC 3261 §16.7 step 6 leaves the choice open). */
+const telling = [486, 415, 488, 420, 484, 480, 404, 410, 403];
+
+/**
+ * The response that the caller hears when every branch has refused (RFC 3261 §16.7): a 6xx before all, then the lowest
+ * class, a silent phone last. `refusals` holds at least one.
+ */
+export function bestResponse(refusals: readonly BranchRefusal[]): BranchRefusal {
+  const [best] = refusals.toSorted((a, b) => rank(a.status) - rank(b.status));
+  if (!best) throw new Error('no branch has ended');
+  return best;
+}
+
+function rank(status: number): number {
+  if (status >= 600) return status - 600;
+  if (status === 408) return 499_000;
+  const place = telling.indexOf(status);
+  return Math.floor(status / 100) * 100_000 + (place < 0 ? 100 + (status % 100) : place);
+}
+
+/**
+ * What may be said to the caller of a phone's refusal. A challenge is between us and the phone, its 503 says nothing of
+ * our load (RFC 3261 §16.7 step 6), and a redirection that led nowhere is a number that does not exist here.
+ */
+export function presentable(refusal: BranchRefusal): BranchRefusal {
+  const { status } = refusal;
+  if (refusal.by === 'us') return refusal;
+  if (status >= 300 && status < 400) return { ...refusal, status: 404, reason: null };
+  if (status === 401 || status === 407 || status === 503) return { ...refusal, status: 500, reason: null };
+  // About our transaction with that phone, not about the caller's.
+  if (status === 481 || status === 482 || status === 483 || status === 487 || status === 491) {
+    return { ...refusal, status: 480, reason: null };
+  }
+  return refusal;
+}

@@ -1,0 +1,32 @@
+import type { Clock, Log, Random } from '../../base/index.ts';
+import type { MediaEngine } from '../../media/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+import type { UserAgent } from '../../sip/ua/index.ts';
+import type { EventBus } from '../events/index.ts';
+import type { DialPlan } from '../routing/index.ts';
+
+/** What calls are bounded by. Times in ms; 0 = no bound. */
+export interface CallLimits {
+  /** How long phones ring. */
+  readonly inviteTimeout: number;
+  readonly maxCallDuration: number;
+  /** How long neither side may be heard. */
+  readonly rtpTimeout: number;
+}
+
+/** What every call needs of the exchange. */
+export interface CallContext {
+  readonly userAgent: UserAgent;
+  readonly media: MediaEngine;
+  readonly dialPlan: DialPlan;
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: CallLimits;
+  readonly codecPriority: readonly string[];
+  /** The address for media that the peer of `flow` is told. */
+  mediaAddress(flow: Flow): string;
+  /** The host in From and To that the peer of `flow` sees. */
+  identityHost(flow: Flow): { readonly host: string; readonly port: number | null };
+}

@@ -1,0 +1,61 @@
+import type { LegCounters, MediaSession, MediaSessionSpec } from '../../media/index.ts';
+import type { LegMedia } from '../events/index.ts';
+import type { CallContext } from './call-context.ts';
+import type { Leg } from './leg.ts';
+
+const unmeasured: LegMedia = {
+  packetsReceived: null,
+  packetsSent: null,
+  packetsLost: null,
+  jitterMs: null,
+  mos: null,
+};
+
+/** The audio of one call, from the first early media to the end, whichever branches it came from. */
+export class CallMedia {
+  readonly #context: CallContext;
+  readonly #callId: string;
+  readonly #onIdle: () => void;
+  #session: MediaSession | null = null;
+
+  constructor(context: CallContext, callId: string, onIdle: () => void) {
+    this.#context = context;
+    this.#callId = callId;
+    this.#onIdle = onIdle;
+  }
+
+  /**
+   * Lets packets flow between the two legs as they have negotiated. The silence of both is watched only in a call that
+   * is `answered` and on hold on neither side.
+   */
+  connect(caller: Leg, callee: Leg, answered: boolean): void {
+    const { rtpTimeout } = this.#context.limits;
+    const watched = answered && rtpTimeout > 0 && !caller.onHold && !callee.onHold;
+    const spec: MediaSessionSpec = {
+      id: this.#callId,
+      legs: [caller.relayedTo(callee), callee.relayedTo(caller)],
+      idleTimeout: watched ? rtpTimeout : null,
+    };
+    if (this.#session) this.#session.update(spec);
+    else this.#session = this.#context.media.start(spec, { onIdle: this.#onIdle });
+  }
+
+  /** Ends the relaying and tells what was counted of the caller and of the callee. */
+  end(done: (caller: LegMedia, callee: LegMedia) => void): void {
+    const session = this.#session;
+    this.#session = null;
+    if (session) session.end(([caller, callee]) => done(measured(caller), measured(callee)));
+    else done(unmeasured, unmeasured);
+  }
+}
+
+function measured(counters: LegCounters): LegMedia {
+  return {
+    packetsReceived: counters.packetsReceived,
+    packetsSent: counters.packetsSent,
+    packetsLost: counters.packetsLost,
+    jitterMs: counters.jitterMs,
+    // Quality is not estimated yet; "not measured" is null.
+    mos: null,
+  };
+}

@@ -1,0 +1,110 @@
+import { From, SipError, type SipRequest, Via } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { AuthOutcome } from '../../sip/ua/index.ts';
+import type { Directory } from '../directory/index.ts';
+import { dialledNumber } from '../routing/index.ts';
+import { Call, type CallState, maxForwardsOf } from './call.ts';
+import type { CallContext } from './call-context.ts';
+
+/** Who sends a request: its credentials' user, or what it is to be challenged with. */
+export type Authenticate = (request: SipRequest, sourceIp: string) => AuthOutcome;
+
+export interface CallServiceOptions {
+  readonly context: CallContext;
+  readonly authenticate: Authenticate;
+  readonly directory: Pick<Directory, 'extension'>;
+  readonly maxConcurrentCalls: number;
+  /** Whether a Via names one of our own listeners: the request has been here before. */
+  isOurs(host: string, port: number | null, transport: string): boolean;
+}
+
+/** Seconds after which a caller that found us full may try again. */
+const retryAfter = '5';
+
+/** All calls of the exchange: admits, refuses, counts and ends them. */
+export class CallService {
+  readonly #options: CallServiceOptions;
+  readonly #calls = new Map<string, Call>();
+  #draining = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: CallServiceOptions) {
+    this.#options = options;
+    options.context.userAgent.handle('INVITE', (transaction) => this.#onInvite(transaction));
+  }
+
+  /** Calls that have begun and not ended. */
+  get active(): number {
+    return this.#calls.size;
+  }
+
+  /** How many calls are in each state. */
+  byState(): Readonly<Record<CallState, number>> {
+    const counts = { IDLE: 0, RINGING: 0, ACTIVE: 0, TERMINATING: 0 };
+    for (const call of this.#calls.values()) counts[call.state]++;
+    return counts;
+  }
+
+  /** Refuses every new call from now on; resolves when the last live one has ended. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#calls.size === 0) resolve();
+    });
+  }
+
+  /** Ends every live call with the reason `shutdown`. */
+  shutDown(): void {
+    this.#draining = true;
+    for (const call of [...this.#calls.values()]) call.shutDown();
+  }
+
+  #onInvite(transaction: ServerTransaction): void {
+    const { context, maxConcurrentCalls } = this.#options;
+    // Before any work is done: an overloaded exchange must not spend its time on refusing.
+    if (this.#draining || this.#calls.size >= maxConcurrentCalls) {
+      throw new SipError(503, 'Service Unavailable', { headers: { 'Retry-After': retryAfter } });
+    }
+    const { request } = transaction;
+    if (maxForwardsOf(request) === 0) throw new SipError(483, 'Too Many Hops');
+    this.#refuseLoops(request);
+    const caller = this.#admit(transaction);
+    if (caller === null) return;
+    const plan = context.dialPlan.plan(request.uri);
+    const call = new Call({
+      transaction,
+      parties: { ...caller, callee: plan.callee },
+      context,
+      onOver: (ended) => {
+        this.#calls.delete(ended.id);
+        if (this.#calls.size === 0) this.#onIdle?.();
+      },
+    });
+    this.#calls.set(call.id, call);
+    call.begin(plan);
+  }
+
+  /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */
+  #refuseLoops(request: SipRequest): void {
+    for (const { host, port, transport } of request.headers.all(Via)) {
+      if (this.#options.isOurs(host, port, transport)) throw new SipError(482, 'Loop Detected');
+    }
+  }
+
+  /** The caller; null when it has been challenged. */
+  #admit(transaction: ServerTransaction): { readonly caller: string; readonly callerName: string | null } | null {
+    const { authenticate, context, directory } = this.#options;
+    const { request } = transaction;
+    const outcome = authenticate(request, transaction.flow.remote.address);
+    if (outcome.kind === 'challenged') {
+      transaction.respond(context.userAgent.challenge(transaction, outcome.challenges));
+      return null;
+    }
+    const caller = outcome.username;
+    const from = request.headers.require(From);
+    // Who has no name of its own here may give itself one, but only under its own number.
+    const named = dialledNumber(from.uri) === caller ? from.displayName : null;
+    return { caller, callerName: directory.extension(caller)?.displayName ?? named };
+  }
+}

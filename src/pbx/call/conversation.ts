@@ -1,0 +1,137 @@
+import type { Dialog } from '../../sip/dialog/index.ts';
+import { ContentType, SipError } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { Ending } from '../events/index.ts';
+import { presentable } from './best-response.ts';
+import type { CallContext } from './call-context.ts';
+import type { CallMedia } from './call-media.ts';
+import { broken, hungUp } from './ending.ts';
+import type { Leg } from './leg.ts';
+import { RelayedInvite } from './relayed-invite.ts';
+
+/** One side of an answered call. */
+export interface Side {
+  readonly party: 'caller' | 'callee';
+  readonly dialog: Dialog;
+  readonly leg: Leg;
+}
+
+/** Methods that a dialog of ours answers, besides ACK and CANCEL. */
+export const dialogMethods = ['INVITE', 'BYE', 'OPTIONS', 'INFO'] as const;
+
+/** What the two sides of an answered call ask of each other, and how it is passed on. */
+export class Conversation {
+  readonly caller: Side;
+  readonly callee: Side;
+  readonly #context: CallContext;
+  readonly #media: CallMedia;
+  readonly #end: (ending: Ending) => void;
+  readonly #relayed = new Set<RelayedInvite>();
+
+  constructor(options: {
+    readonly caller: Side;
+    readonly callee: Side;
+    readonly context: CallContext;
+    readonly media: CallMedia;
+    /** Ends the call. The side that `ending` names has hung up itself. */
+    readonly end: (ending: Ending) => void;
+  }) {
+    this.caller = options.caller;
+    this.callee = options.callee;
+    this.#context = options.context;
+    this.#media = options.media;
+    this.#end = options.end;
+  }
+
+  /** Answers or passes on a request of one side. Throws SipError to refuse it. */
+  onRequest(from: Side, transaction: ServerTransaction): void {
+    const { userAgent } = this.#context;
+    switch (transaction.request.method) {
+      case 'BYE':
+        transaction.respond(userAgent.response(transaction, 200));
+        from.dialog.end();
+        return this.#end(hungUp(from.party));
+      case 'INVITE':
+        return this.#relayInvite(from, transaction);
+      case 'INFO':
+        return this.#relayInfo(from, transaction);
+      default:
+        return answerWithin(userAgent, transaction);
+    }
+  }
+
+  /** The side that asked for a change has thought better of it. */
+  onRequestCancelled(invite: ServerTransaction): void {
+    for (const relayed of this.#relayed) if (relayed.transaction === invite) relayed.cancel();
+  }
+
+  /** Answers what is still unanswered when the call ends. */
+  close(): void {
+    for (const relayed of this.#relayed) relayed.close();
+  }
+
+  #other(side: Side): Side {
+    return side === this.caller ? this.callee : this.caller;
+  }
+
+  #relayInvite(from: Side, transaction: ServerTransaction): void {
+    const relayed = new RelayedInvite({
+      transaction,
+      from,
+      to: this.#other(from),
+      context: this.#context,
+      onAgreed: () => this.#media.connect(this.caller.leg, this.callee.leg, true),
+      onOver: () => this.#relayed.delete(relayed),
+      onBroken: (ending) => this.#end(ending),
+    });
+    this.#relayed.add(relayed);
+    try {
+      relayed.start();
+    } catch (error) {
+      this.#relayed.delete(relayed);
+      throw error;
+    }
+  }
+
+  #relayInfo(from: Side, transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const { userAgent } = this.#context;
+    const to = this.#other(from);
+    const type = request.headers.first(ContentType);
+    const infoPackage = request.headers.get('Info-Package');
+    const body =
+      request.body.length > 0 && type
+        ? { body: request.body, contentType: request.headers.get('Content-Type') ?? '' }
+        : {};
+    to.dialog.request(
+      'INFO',
+      { ...body, ...(infoPackage === undefined ? {} : { headers: { 'Info-Package': infoPackage } }) },
+      {
+        onResponse: (response) => {
+          if (response.status < 200) return;
+          if (response.status === 481) return this.#lost(to, transaction);
+          const { status } = presentable({ status: response.status, reason: null, by: 'phone' });
+          transaction.respond(userAgent.response(transaction, status));
+        },
+        // Whoever asked has given up as well by now (RFC 4320 §4.2): the dialog is found dead by what comes next.
+        onFailure: (failure) => failure === 'transport error' && this.#lost(to, transaction),
+      },
+    );
+  }
+
+  /** The phone of `side` knows nothing of the call any more (RFC 3261 §12.2.1.2). */
+  #lost(side: Side, transaction: ServerTransaction): void {
+    transaction.respond(this.#context.userAgent.response(transaction, 481));
+    side.dialog.end();
+    this.#end(broken(41, `The ${side.party}'s phone has lost the call`, side.party));
+  }
+}
+
+/** Answers what a dialog of ours can always answer by itself; refuses the rest. */
+export function answerWithin(userAgent: CallContext['userAgent'], transaction: ServerTransaction): void {
+  const { method, body } = transaction.request;
+  if (method === 'OPTIONS') return transaction.respond(userAgent.optionsResponse(transaction));
+  // A refresh of the Contact or of a session timer; one that offers media is not taken yet and so not in Allow.
+  if (method === 'UPDATE' && body.length === 0) return transaction.respond(userAgent.response(transaction, 200));
+  throw new SipError(405, 'Method Not Allowed', { headers: { Allow: userAgent.capabilities['Allow'] ?? '' } });
+}

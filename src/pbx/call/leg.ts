@@ -1,0 +1,70 @@
+import type { MediaEngine, MediaLeg, PortPair, RemoteMedia } from '../../media/index.ts';
+import { type AudioStream, agreedCodecs, clockRates, LegNegotiation, payloadMap } from '../../sdp/index.ts';
+import { SipError } from '../../sip/message/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+import type { CallContext } from './call-context.ts';
+
+/** One end of a call as media sees it: a port pair of its own, and what its dialog has negotiated. */
+export class Leg implements Disposable {
+  readonly port: PortPair;
+  /** The source IP of the leg's signalling. */
+  readonly signalling: string;
+  negotiation: LegNegotiation;
+  readonly #media: MediaEngine;
+  /** Counts up when a description that was only a preview becomes final, so that the latch is learned anew. */
+  generation = 0;
+
+  /** Throws SipError 503 when no port is left. */
+  constructor(context: CallContext, flow: Flow) {
+    const port = context.media.lease(flow.local.address);
+    if (!port) throw new SipError(503, 'No Media Port Left', { headers: { 'Retry-After': '5' } });
+    this.port = port;
+    this.signalling = flow.remote.address;
+    this.#media = context.media;
+    this.negotiation = new LegNegotiation({
+      sessionId: newSessionId(context),
+      localAddress: context.mediaAddress(flow),
+      localPort: port.port,
+      codecPriority: context.codecPriority,
+    });
+  }
+
+  /** What the relay is to do with this leg's packets when they go to `other`. */
+  relayedTo(other: Leg): MediaLeg {
+    const { remote } = this.negotiation;
+    return {
+      port: this.port,
+      remote: remote && remoteMediaOf(remote),
+      signalling: this.signalling,
+      payloadTypes: payloadMap(this.negotiation, other.negotiation),
+      clockRates: clockRates(this.negotiation),
+      send: remote !== null && (remote.direction === 'sendrecv' || remote.direction === 'recvonly'),
+      generation: this.generation,
+    };
+  }
+
+  /** Whether the phone has put the call on hold, or is held: silence is no fault then. */
+  get onHold(): boolean {
+    const { remote } = this.negotiation;
+    return remote !== null && remote.direction !== 'sendrecv';
+  }
+
+  /** The codec of speech to expect, as SDP names it. */
+  get codec(): string | null {
+    const speech = agreedCodecs(this.negotiation).find(({ name }) => name.toLowerCase() !== 'telephone-event');
+    return speech?.name ?? null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#media.release(this.port);
+  }
+}
+
+/** A session id for o= (RFC 8866 §5.2): numeric, unique enough, telling nothing. */
+export function newSessionId({ random }: Pick<CallContext, 'random'>): string {
+  return String(1_000_000_000 + random.below(2_000_000_000));
+}
+
+function remoteMediaOf({ address, port, rtcpPort }: AudioStream): RemoteMedia {
+  return { address, port, rtcpPort: rtcpPort ?? port + 1 };
+}

@@ -1,0 +1,1 @@
+export { DialPlan, dialledNumber, type Plan, type Target } from './dial-plan.ts';

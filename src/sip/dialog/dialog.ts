@@ -1,0 +1,398 @@
+import { type Clock, type Random, randomToken, type Timer } from '../../base/index.ts';
+import {
+  Contact,
+  createResponse,
+  From,
+  Headers,
+  type NameAddress,
+  RecordRoute,
+  Route,
+  SipError,
+  SipRequest,
+  type SipResponse,
+  To,
+  type Uri,
+  withParam,
+} from '../message/index.ts';
+import type {
+  ClientTransaction,
+  ClientTransactionUser,
+  ServerTransaction,
+  TransactionLayer,
+} from '../transaction/index.ts';
+import type { Flow } from '../transport/index.ts';
+
+/** What two user agents remember of each other (RFC 3261 §12): plain data, enough to go on with the dialog elsewhere. */
+export interface DialogState {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** With its tag: the From of our requests. */
+  readonly local: NameAddress;
+  /** With its tag: the To of our requests. */
+  readonly remote: NameAddress;
+  /** The peer's Contact: the Request-URI of our requests. */
+  remoteTarget: Uri;
+  readonly routeSet: readonly NameAddress[];
+  /** CSeq number of our last request. */
+  localSequence: number;
+  /** CSeq number of the peer's last request; null before its first. */
+  remoteSequence: number | null;
+}
+
+/** What a dialog tells its owner. */
+export interface DialogUser {
+  /** A request inside the dialog, in order, to be answered through its transaction. Not ACK, not CANCEL. */
+  onRequest(transaction: ServerTransaction): void;
+  /** The peer cancels a re-INVITE that we have not answered. */
+  onCancel?(invite: ServerTransaction): void;
+}
+
+/** What is said in an answer besides the dialog's own header fields. */
+export type DialogAnswer = DialogRequest;
+
+/** Who hears what becomes of a 2xx to an INVITE. */
+export interface AcceptUser {
+  /** Its ACK, the first time it arrives; it may carry the answer to the offer in the 2xx. */
+  onAck?(ack: SipRequest): void;
+  /** No ACK has come in 64·T1. */
+  onSilence(): void;
+}
+
+/** What a request inside a dialog carries besides the dialog's own header fields. */
+export interface DialogRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly contentType?: string;
+}
+
+/** What dialogs need of the stack. */
+export interface DialogContext {
+  readonly transactions: TransactionLayer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The Contact that we show to the peer of this flow. */
+  contact(flow: Flow, user: string | null): NameAddress;
+  /** Header fields that every request and 2xx of ours carries: Allow, User-Agent. */
+  readonly commonHeaders: readonly (readonly [name: string, value: string])[];
+  /** Routes what arrives for the dialog to it, until it is removed. */
+  add(dialog: Dialog): void;
+  remove(dialog: Dialog): void;
+}
+
+/** One dialog: makes requests of its state, keeps the order of the peer's, repeats our ACKs and 2xx. */
+export class Dialog {
+  readonly state: DialogState;
+  /** The user part of our Contact. */
+  readonly contactUser: string | null;
+  user: DialogUser;
+  readonly #context: DialogContext;
+  #flow: Flow;
+  #hold: Disposable;
+  #ended = false;
+  /** Our INVITE that has no final response yet. */
+  #inviteSent: ClientTransaction | null = null;
+  /** The peer's INVITE that we have not answered. */
+  #inviteReceived: ServerTransaction | null = null;
+  /** The ACK of our last INVITE that was answered with 2xx, to be sent again for each repetition of the 2xx. */
+  #ack: { readonly sequence: number; readonly bytes: Uint8Array } | null = null;
+  /** The 2xx that repeats until its ACK. */
+  #unacknowledged: {
+    readonly sequence: number;
+    readonly user: AcceptUser;
+    repeat: Timer;
+    readonly giveUp: Timer;
+  } | null = null;
+  #acknowledged: (() => void)[] = [];
+
+  constructor(options: {
+    readonly state: DialogState;
+    readonly flow: Flow;
+    readonly contactUser: string | null;
+    readonly user: DialogUser;
+    readonly context: DialogContext;
+  }) {
+    this.state = options.state;
+    this.contactUser = options.contactUser;
+    this.user = options.user;
+    this.#context = options.context;
+    this.#flow = options.flow;
+    this.#hold = options.flow.hold();
+    this.#context.add(this);
+  }
+
+  /** The flow that the peer was last heard on; where our requests go. */
+  get flow(): Flow {
+    return this.#flow;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether an INVITE of either side waits for its final response or its ACK: no other may begin (RFC 3261 §14). */
+  get busy(): boolean {
+    return this.#inviteSent !== null || this.#inviteReceived !== null || this.#unacknowledged !== null;
+  }
+
+  /** Sends a request inside the dialog. */
+  request(method: string, request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
+    this.state.localSequence++;
+    const message = this.#message(method, this.state.localSequence, request);
+    for (const [name, value] of this.#context.commonHeaders) message.headers.add(name, value);
+    if (method === 'INVITE' || method === 'UPDATE') {
+      message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser));
+    }
+    return this.#context.transactions.request(message, this.#flow, user);
+  }
+
+  /**
+   * Sends a re-INVITE. A 2xx is handed over once, to be followed by `ack`; its repetitions are ACKed here.
+   * Throws SipError 491 when another INVITE is under way.
+   */
+  reinvite(request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
+    if (this.busy) throw new SipError(491, 'Request Pending');
+    const transaction = this.request('INVITE', request, {
+      onResponse: (response) => {
+        if (response.status < 200) return user.onResponse(response);
+        this.#inviteSent = null;
+        if (response.status < 300) {
+          if (this.repeatAck(response.cseq.number)) return;
+          this.refreshTarget(response);
+        }
+        user.onResponse(response);
+      },
+      onFailure: (failure) => {
+        this.#inviteSent = null;
+        user.onFailure(failure);
+      },
+      onTerminated: () => user.onTerminated?.(),
+    });
+    if (transaction.state === 'calling') this.#inviteSent = transaction;
+    return transaction;
+  }
+
+  /** Acknowledges the 2xx of our INVITE with this CSeq number (RFC 3261 §13.2.2.4). */
+  ack(sequence: number, request: DialogRequest = {}): void {
+    const ack = this.#message('ACK', sequence, request);
+    this.#ack = { sequence, bytes: this.#context.transactions.sendAck(ack, this.#flow) };
+  }
+
+  /** Sends the ACK of that INVITE again; false when it has not been sent yet. */
+  repeatAck(sequence: number): boolean {
+    if (this.#ack?.sequence !== sequence) return false;
+    this.#context.transactions.resend(this.#ack.bytes, this.#flow);
+    return true;
+  }
+
+  /**
+   * Answers an INVITE of the peer with 200 and repeats that, over every transport, until its ACK or for 64·T1
+   * (RFC 3261 §13.3.1.4).
+   */
+  accept(transaction: ServerTransaction, answer: DialogAnswer, user: AcceptUser): void {
+    const { t1, t2 } = this.#context.transactions.timers;
+    const { clock } = this.#context;
+    const response = this.respondable(transaction, 200, undefined, answer);
+    for (const [name, value] of this.#context.commonHeaders) response.headers.add(name, value);
+    if (this.#inviteReceived === transaction) this.#inviteReceived = null;
+    let interval = t1;
+    const repeat = (): void => {
+      transaction.respond(response);
+      interval = Math.min(2 * interval, t2);
+      waiting.repeat = clock.after(interval, repeat);
+    };
+    const waiting = {
+      sequence: transaction.request.cseq.number,
+      user,
+      repeat: clock.after(interval, repeat),
+      giveUp: clock.after(64 * t1, () => {
+        this.#settle();
+        user.onSilence();
+      }),
+    };
+    this.#unacknowledged = waiting;
+    transaction.respond(response);
+  }
+
+  /** A response above 100 to an INVITE of the peer: with our tag, our Contact and the proxies to come back by. */
+  respondable(
+    transaction: ServerTransaction,
+    status: number,
+    reason: string | undefined,
+    answer: DialogAnswer,
+  ): SipResponse {
+    const { request } = transaction;
+    const response = createResponse(request, status, {
+      toTag: this.state.localTag,
+      recordRoute: true,
+      ...(reason === undefined ? {} : { reason }),
+      ...(answer.headers ? { headers: answer.headers } : {}),
+      ...(answer.body ? { body: answer.body } : {}),
+      ...(answer.contentType ? { contentType: answer.contentType } : {}),
+    });
+    response.headers.setValue(Contact, this.#context.contact(this.#flow, this.contactUser));
+    return response;
+  }
+
+  /** Runs `action` once no 2xx of ours waits for its ACK any more: now, at the ACK, or when it is given up. */
+  whenAcknowledged(action: () => void): void {
+    if (this.#unacknowledged) this.#acknowledged.push(action);
+    else action();
+  }
+
+  /** Ends the dialog with a BYE; to the peer of an unacknowledged 2xx only after its ACK or 64·T1 (RFC 3261 §15). */
+  bye(headers: Readonly<Record<string, string>>, onDone: () => void = () => {}): void {
+    this.whenAcknowledged(() => {
+      if (this.#ended) return onDone();
+      const done = (): void => {
+        this.end();
+        onDone();
+      };
+      this.request('BYE', { headers }, { onResponse: (response) => response.status >= 200 && done(), onFailure: done });
+    });
+  }
+
+  /** Forgets the dialog: nothing is sent, requests of the peer get 481 from now on. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#settle();
+    this.#hold[Symbol.dispose]();
+    this.#context.remove(this);
+  }
+
+  /**
+   * Takes a request that arrived inside the dialog. Throws SipError: 500 when it is older than one already seen
+   * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2).
+   */
+  receive(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const { number } = request.cseq;
+    if (this.state.remoteSequence !== null && number < this.state.remoteSequence) {
+      throw new SipError(500, 'Request Out of Order');
+    }
+    this.state.remoteSequence = number;
+    if (request.method === 'INVITE') {
+      if (this.#inviteSent) throw new SipError(491, 'Request Pending');
+      if (this.#inviteReceived) {
+        const retryAfter = String(this.#context.random.below(10));
+        throw new SipError(500, 'Another INVITE Is Pending', { headers: { 'Retry-After': retryAfter } });
+      }
+      this.#inviteReceived = transaction;
+      transaction.user = {
+        onCancel: () => this.user.onCancel?.(transaction),
+        onAck: (ack) => this.receiveAck(ack, transaction.flow),
+      };
+    }
+    this.#moveTo(transaction.flow);
+    if (request.method === 'INVITE' || request.method === 'UPDATE') this.refreshTarget(request);
+    try {
+      this.user.onRequest(transaction);
+    } catch (error) {
+      if (this.#inviteReceived === transaction) this.#inviteReceived = null;
+      throw error;
+    }
+  }
+
+  /** Refuses a request that arrived inside the dialog; after an INVITE another may come. */
+  reject(transaction: ServerTransaction, response: SipResponse): void {
+    if (this.#inviteReceived === transaction) this.#inviteReceived = null;
+    transaction.respond(response);
+  }
+
+  /** Takes an ACK that arrived inside the dialog. */
+  receiveAck(ack: SipRequest, flow: Flow): void {
+    if (this.#unacknowledged?.sequence !== ack.cseq.number) return;
+    const { user } = this.#unacknowledged;
+    this.#moveTo(flow);
+    user.onAck?.(ack);
+    this.#settle();
+  }
+
+  /** Learns the peer's new Contact (RFC 3261 §12.2.1.2). */
+  refreshTarget(message: SipRequest | SipResponse): void {
+    const contact = message.headers.all(Contact)[0];
+    if (contact && contact !== '*') this.state.remoteTarget = contact.uri;
+  }
+
+  /** No 2xx waits for an ACK any more. */
+  #settle(): void {
+    this.#unacknowledged?.repeat.cancel();
+    this.#unacknowledged?.giveUp.cancel();
+    this.#unacknowledged = null;
+    const waiting = this.#acknowledged;
+    this.#acknowledged = [];
+    for (const action of waiting) action();
+  }
+
+  /** A phone that reconnected, or whose NAT gave it a new port, is answered where it is now. */
+  #moveTo(flow: Flow): void {
+    if (flow.id === this.#flow.id || this.#ended) return;
+    const before = this.#hold;
+    this.#flow = flow;
+    this.#hold = flow.hold();
+    before[Symbol.dispose]();
+  }
+
+  #message(method: string, sequence: number, { headers, body, contentType }: DialogRequest): SipRequest {
+    const { state } = this;
+    const fields = new Headers();
+    fields.add('Max-Forwards', '70');
+    for (const route of state.routeSet) fields.addValue(Route, route);
+    fields.addValue(From, state.local);
+    fields.addValue(To, state.remote);
+    fields.add('Call-ID', state.callId);
+    fields.add('CSeq', `${sequence} ${method}`);
+    for (const [name, value] of Object.entries(headers ?? {})) fields.add(name, value);
+    if (contentType) fields.add('Content-Type', contentType);
+    return new SipRequest({ method, uri: state.remoteTarget, headers: fields, ...(body ? { body } : {}) });
+  }
+}
+
+/** The dialog that our answer to `request` makes (RFC 3261 §12.1.1). Throws SipSyntaxError without a usable Contact. */
+export function dialogStateOfRequest(request: SipRequest, localTag: string): DialogState {
+  return {
+    callId: request.callId,
+    localTag,
+    remoteTag: request.fromTag ?? '',
+    local: tagged(request.to, localTag),
+    remote: request.from,
+    remoteTarget: contactOf(request) ?? request.from.uri,
+    routeSet: request.headers.all(RecordRoute),
+    localSequence: 0,
+    remoteSequence: request.cseq.number,
+  };
+}
+
+/** The dialog that `response` to our `request` makes (RFC 3261 §12.1.2). */
+export function dialogStateOfResponse(request: SipRequest, response: SipResponse): DialogState {
+  return {
+    callId: request.callId,
+    localTag: request.fromTag ?? '',
+    remoteTag: response.toTag ?? '',
+    local: request.from,
+    remote: response.to,
+    remoteTarget: contactOf(response) ?? request.uri,
+    routeSet: [...response.headers.all(RecordRoute)].reverse(),
+    localSequence: request.cseq.number,
+    remoteSequence: null,
+  };
+}
+
+/** Names a dialog among all of ours. */
+export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
+  return `${callId} ${localTag} ${remoteTag}`;
+}
+
+export function newTag(random: Random): string {
+  return randomToken(random, 10);
+}
+
+function contactOf(message: SipRequest | SipResponse): Uri | null {
+  const contact = message.headers.all(Contact)[0];
+  return contact && contact !== '*' ? contact.uri : null;
+}
+
+function tagged(address: NameAddress, tag: string): NameAddress {
+  return { ...address, params: withParam(address.params, 'tag', tag) };
+}

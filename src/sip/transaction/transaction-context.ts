@@ -1,0 +1,23 @@
+import type { Clock, Random } from '../../base/index.ts';
+import type { TransportLayer } from '../transport/index.ts';
+import type { ClientTransaction } from './client-transaction.ts';
+import type { ServerTransaction } from './server-transaction.ts';
+import type { TimerValues } from './timers.ts';
+
+/** How often the network made us do things again. */
+export interface TransactionCounters {
+  retransmissions: number;
+  timeouts: number;
+  /** Responses that belong to no transaction: late or forged, dropped. */
+  strayResponses: number;
+}
+
+/** What a transaction needs of its surroundings. */
+export interface TransactionContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timers: TimerValues;
+  readonly transport: Pick<TransportLayer, 'send' | 'resend'>;
+  readonly counters: TransactionCounters;
+  forget(transaction: ClientTransaction | ServerTransaction): void;
+}

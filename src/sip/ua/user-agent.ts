@@ -1,0 +1,202 @@
+import { type Clock, type Log, type Random, randomToken } from '../../base/index.ts';
+import { type DialogContext, newTag } from '../dialog/index.ts';
+import {
+  Contact,
+  createResponse,
+  From,
+  Headers,
+  type NameAddress,
+  noParams,
+  Route,
+  SipRequest,
+  type SipResponse,
+  sipUri,
+  To,
+  type Uri,
+  withParam,
+} from '../message/index.ts';
+import type {
+  ClientTransaction,
+  ClientTransactionUser,
+  ServerTransaction,
+  TransactionLayer,
+} from '../transaction/index.ts';
+import type { Flow } from '../transport/index.ts';
+import { IncomingInvite, type IncomingInviteUser } from './incoming-invite.ts';
+import { OutgoingInvite, type OutgoingInviteUser } from './outgoing-invite.ts';
+import { type RequestHandler, UasCore } from './uas-core.ts';
+
+/** A request that belongs to no dialog yet. */
+export interface OutOfDialogRequest {
+  /** The Request-URI. */
+  readonly uri: Uri;
+  /** The proxies to go by, first hop first. */
+  readonly route?: readonly NameAddress[];
+  readonly flow: Flow;
+  /** Without a tag; one is made. */
+  readonly from: NameAddress;
+  readonly to: NameAddress;
+  /** A fresh one by default. */
+  readonly callId?: string;
+  readonly maxForwards?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly contentType?: string;
+  /** The user part of our Contact. */
+  readonly contactUser?: string;
+}
+
+/** The face of the SIP stack: what the exchange asks of it and is asked by it. */
+export class UserAgent {
+  readonly #transactions: TransactionLayer;
+  readonly #core: UasCore;
+  readonly #context: DialogContext;
+  readonly #random: Random;
+  readonly #product: string;
+  readonly #methods: string[] = [];
+  readonly #supported: readonly string[];
+
+  constructor(options: {
+    readonly transactions: TransactionLayer;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    /** What User-Agent and Server say: `sip-pbx/1.0`. */
+    readonly product: string;
+    /** Option tags that we do. */
+    readonly supported: readonly string[];
+    /** Methods that are answered inside dialogs, besides those that handlers are named for. */
+    readonly dialogMethods: readonly string[];
+  }) {
+    this.#transactions = options.transactions;
+    this.#random = options.random;
+    this.#product = options.product;
+    this.#supported = options.supported;
+    this.#methods.push(...new Set(['ACK', 'CANCEL', ...options.dialogMethods]));
+    this.#core = new UasCore({
+      log: options.log,
+      supported: new Set(options.supported),
+      capabilities: () => this.capabilities,
+    });
+    const userAgent = this;
+    this.#context = {
+      transactions: options.transactions,
+      clock: options.clock,
+      random: options.random,
+      contact: (flow, user) => this.contact(flow, user),
+      get commonHeaders() {
+        return userAgent.#commonHeaders();
+      },
+      add: (dialog) => this.#core.add(dialog),
+      remove: (dialog) => this.#core.remove(dialog),
+    };
+    options.transactions.serve(this.#core);
+    this.handle('OPTIONS', (transaction) => transaction.respond(this.optionsResponse(transaction)));
+  }
+
+  /** Dialogs that are remembered. */
+  get dialogs(): number {
+    return this.#core.dialogs;
+  }
+
+  /** What we can do, truthfully (RFC 3261 §11.2). */
+  get capabilities(): Readonly<Record<string, string>> {
+    return {
+      Allow: this.#methods.join(', '),
+      Accept: 'application/sdp',
+      ...(this.#supported.length > 0 ? { Supported: this.#supported.join(', ') } : {}),
+    };
+  }
+
+  /** Names who answers a method outside any dialog; it appears in Allow from now on. */
+  handle(method: string, handler: RequestHandler): void {
+    if (!this.#methods.includes(method)) this.#methods.push(method);
+    this.#core.handle(method, handler);
+  }
+
+  /** The answer to OPTIONS, in a dialog or outside. */
+  optionsResponse(transaction: ServerTransaction): SipResponse {
+    return this.response(transaction, 200, this.capabilities);
+  }
+
+  /** A response to be sent through `transaction`, with a To tag where one is missing. */
+  response(
+    transaction: ServerTransaction,
+    status: number,
+    headers: Readonly<Record<string, string>> = {},
+  ): SipResponse {
+    const response = createResponse(transaction.request, status, { toTag: transaction.localTag, headers });
+    response.headers.set('Server', this.#product);
+    return response;
+  }
+
+  /** The 401 that asks for credentials; `challenges` are values of WWW-Authenticate. */
+  challenge(transaction: ServerTransaction, challenges: readonly string[]): SipResponse {
+    const response = this.response(transaction, 401);
+    for (const challenge of challenges) response.headers.add('WWW-Authenticate', challenge);
+    return response;
+  }
+
+  /** The response that tells the peer of `error`; a defect of ours is logged and becomes 500. */
+  refusal(transaction: ServerTransaction, error: unknown): SipResponse {
+    return this.#core.refusal(transaction, error);
+  }
+
+  /** Takes an INVITE that begins a call. Throws SipSyntaxError when no dialog can be made with it. */
+  receiveInvite(transaction: ServerTransaction, contactUser: string | null, user: IncomingInviteUser): IncomingInvite {
+    return new IncomingInvite(transaction, contactUser, user, this.#context);
+  }
+
+  /** Sends an INVITE that begins a call. */
+  invite(request: OutOfDialogRequest, user: OutgoingInviteUser): OutgoingInvite {
+    const message = this.#message('INVITE', request);
+    const contactUser = request.contactUser ?? null;
+    message.headers.addValue(Contact, this.contact(request.flow, contactUser));
+    return new OutgoingInvite({ request: message, flow: request.flow, contactUser, user, context: this.#context });
+  }
+
+  /** Sends any other request outside a dialog. */
+  request(method: string, request: OutOfDialogRequest, user: ClientTransactionUser): void {
+    this.#transactions.request(this.#message(method, request), request.flow, user);
+  }
+
+  /** Sends the CANCEL of an INVITE that has had a provisional response. */
+  cancel(invite: ClientTransaction): void {
+    this.#transactions.cancel(invite);
+  }
+
+  /** Where the peer of `flow` reaches us. */
+  contact(flow: Flow, user: string | null): NameAddress {
+    const { address, port } = flow.advertised;
+    const params = flow.transport === 'udp' ? noParams : withParam(noParams, 'transport', flow.transport);
+    return { displayName: null, uri: sipUri({ user, host: address, port, params }), params: noParams };
+  }
+
+  /** A Call-ID of ours: random, and without the name of any host. */
+  newCallId(): string {
+    return randomToken(this.#random, 24);
+  }
+
+  #commonHeaders(): readonly (readonly [string, string])[] {
+    return [
+      ['Allow', this.#methods.join(', ')],
+      ...(this.#supported.length > 0 ? [['Supported', this.#supported.join(', ')] as const] : []),
+      ['User-Agent', this.#product],
+    ];
+  }
+
+  #message(method: string, request: OutOfDialogRequest): SipRequest {
+    const headers = new Headers();
+    headers.add('Max-Forwards', String(request.maxForwards ?? 70));
+    for (const route of request.route ?? []) headers.addValue(Route, route);
+    const from = { ...request.from, params: withParam(request.from.params, 'tag', newTag(this.#random)) };
+    headers.addValue(From, from);
+    headers.addValue(To, request.to);
+    headers.add('Call-ID', request.callId ?? this.newCallId());
+    headers.add('CSeq', `${1 + this.#random.below(10_000)} ${method}`);
+    for (const [name, value] of this.#commonHeaders()) headers.add(name, value);
+    for (const [name, value] of Object.entries(request.headers ?? {})) headers.add(name, value);
+    if (request.contentType) headers.add('Content-Type', request.contentType);
+    return new SipRequest({ method, uri: request.uri, headers, ...(request.body ? { body: request.body } : {}) });
+  }
+}

@@ -1,0 +1,358 @@
+import { randomToken } from '../../src/base/index.ts';
+import {
+  Contact,
+  createResponse,
+  formatUri,
+  Headers,
+  RecordRoute,
+  Route,
+  SipRequest,
+  type SipResponse,
+} from '../../src/sip/message/index.ts';
+import type { ClientTransaction, ServerTransaction } from '../../src/sip/transaction/index.ts';
+import { bodyOf, type Phone } from './phone.ts';
+import type { Direction } from './phone-media.ts';
+
+interface InDialog {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  readonly contentType?: string;
+}
+
+/** One call as a phone sees it, from either end. */
+export class PhoneCall {
+  readonly phone: Phone;
+  readonly callId: string;
+  readonly direction: 'out' | 'in';
+  /** Responses to our INVITEs and other requests of this call, in order. */
+  readonly responses: SipResponse[] = [];
+  /** Requests of the other side, in order. */
+  readonly requests: SipRequest[] = [];
+  /** Transactions of the other side that wait for our answer. */
+  readonly waiting: ServerTransaction[] = [];
+  state: 'trying' | 'talking' | 'over' = 'trying';
+  /** The other side's last session description. */
+  remoteSdp: string | null = null;
+  readonly localTag: string;
+  remoteTag: string | null = null;
+  #target: string;
+  #routes: readonly string[] = [];
+  #sequence: number;
+  #uri: string;
+  #localUri: string;
+  #remoteUri: string;
+  #invite: ClientTransaction | null = null;
+  #incoming: ServerTransaction | null = null;
+  #offer: string | null;
+  #headers: Readonly<Record<string, string>>;
+  #repeats: { cancel(): void } | null = null;
+  #tried = false;
+
+  private constructor(
+    phone: Phone,
+    direction: 'out' | 'in',
+    options: {
+      callId: string;
+      localTag: string;
+      uri: string;
+      local: string;
+      remote: string;
+      offer: string | null;
+      headers: Readonly<Record<string, string>>;
+    },
+  ) {
+    this.phone = phone;
+    this.direction = direction;
+    this.callId = options.callId;
+    this.localTag = options.localTag;
+    this.#uri = options.uri;
+    this.#target = options.uri;
+    this.#localUri = options.local;
+    this.#remoteUri = options.remote;
+    this.#offer = options.offer;
+    this.#headers = options.headers;
+    this.#sequence = phone.nextSequence();
+  }
+
+  static outgoing(
+    phone: Phone,
+    uri: string,
+    options: { readonly sdp?: string | null; readonly headers?: Readonly<Record<string, string>> },
+  ): PhoneCall {
+    return new PhoneCall(phone, 'out', {
+      callId: randomToken(phone.random, 16),
+      localTag: randomToken(phone.random, 8),
+      uri,
+      local: `<sip:${phone.number}@${phone.server}>`,
+      remote: `<${uri}>`,
+      offer: options.sdp === undefined ? phone.media.describe() : options.sdp,
+      headers: options.headers ?? {},
+    });
+  }
+
+  static incoming(phone: Phone, transaction: ServerTransaction): PhoneCall {
+    const { request } = transaction;
+    const call = new PhoneCall(phone, 'in', {
+      callId: request.callId,
+      localTag: transaction.localTag,
+      uri: formatUri(request.uri),
+      local: request.headers.get('To') ?? '',
+      remote: request.headers.get('From') ?? '',
+      offer: null,
+      headers: {},
+    });
+    call.remoteTag = request.fromTag;
+    call.#incoming = transaction;
+    call.requests.push(request);
+    call.#learn(request);
+    call.#routes = request.headers.all(RecordRoute).map((route) => RecordRoute.format(route));
+    return call;
+  }
+
+  /** The INVITE that arrived. */
+  get invite(): SipRequest {
+    return this.requests[0]!;
+  }
+
+  /** Statuses that arrived, without 100. */
+  get statuses(): readonly number[] {
+    return this.responses.filter(({ status }) => status > 100).map(({ status }) => status);
+  }
+
+  /** The last response that arrived. */
+  get last(): SipResponse {
+    const last = this.responses.at(-1);
+    if (!last) throw new Error('no response has arrived');
+    return last;
+  }
+
+  // --- as caller ---
+
+  /** Sends the INVITE; called by the phone. */
+  start(credentials?: string): void {
+    const headers = this.#fields('INVITE', this.#sequence, { headers: this.#headers });
+    if (credentials) headers.add('Authorization', credentials);
+    const request = new SipRequest({ method: 'INVITE', uri: this.#uri, headers });
+    headers.add('Contact', this.phone.contact);
+    this.#put(request, this.#offer ?? undefined, 'application/sdp');
+    this.#invite = this.phone.transactions.request(request, this.phone.flow, {
+      onResponse: (response) => this.#onInviteResponse(response, request),
+      onFailure: () => {
+        this.state = 'over';
+      },
+    });
+  }
+
+  cancel(headers: Readonly<Record<string, string>> = {}): void {
+    if (this.#invite) this.phone.transactions.cancel(this.#invite, headers);
+  }
+
+  /** Acknowledges the last 2xx; done by itself unless the phone has lost the habit. */
+  ack(sdp?: string): void {
+    this.#ack(this.last, sdp);
+  }
+
+  #onInviteResponse(response: SipResponse, request: SipRequest): void {
+    if (response.status === 401 && !this.#tried) {
+      const credentials = this.phone.credentialsFor(response, 'INVITE', this.#uri);
+      this.#tried = true;
+      if (credentials) {
+        this.#sequence = this.phone.nextSequence();
+        return this.start(credentials);
+      }
+    }
+    this.responses.push(response);
+    this.#read(response);
+    if (response.status >= 300) {
+      if (this.state === 'trying') this.state = 'over';
+      return;
+    }
+    if (response.status < 200) return;
+    this.#learn(response);
+    this.remoteTag = response.toTag;
+    this.#routes = response.headers
+      .all(RecordRoute)
+      .map((route) => RecordRoute.format(route))
+      .reverse();
+    if (this.state === 'trying') this.state = 'talking';
+    if (this.phone.habits.acks)
+      this.#ack(response, request.body.length === 0 ? this.phone.media.describe() : undefined);
+  }
+
+  #ack(response: SipResponse, sdp?: string): void {
+    const headers = this.#fields('ACK', response.cseq.number, {});
+    const ack = new SipRequest({ method: 'ACK', uri: this.#target, headers });
+    this.#put(ack, sdp, 'application/sdp');
+    this.phone.transactions.sendAck(ack, this.phone.flow);
+  }
+
+  // --- as callee ---
+
+  /** Answers the INVITE. 1xx and 2xx carry an answer where `sdp` says so; 200 does by default. */
+  answer(
+    status: number,
+    options: {
+      readonly sdp?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly tag?: string;
+      readonly reason?: string;
+    } = {},
+  ): void {
+    const transaction = this.#incoming;
+    if (!transaction) throw new Error('nothing to answer');
+    const sdp = options.sdp === undefined ? (status === 200 ? this.phone.media.describe() : null) : options.sdp;
+    this.#respond(transaction, status, { ...options, sdp });
+    if (status >= 300) this.state = 'over';
+    else if (status >= 200) this.state = 'talking';
+  }
+
+  /** Called by the phone when a CANCEL arrives. */
+  cancelled(invite: ServerTransaction): void {
+    this.state = 'over';
+    invite.respond(createResponse(invite.request, 487, { toTag: this.localTag }));
+  }
+
+  #respond(
+    transaction: ServerTransaction,
+    status: number,
+    options: {
+      readonly sdp: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly tag?: string;
+      readonly reason?: string;
+    },
+  ): void {
+    const response = createResponse(transaction.request, status, {
+      toTag: options.tag ?? this.localTag,
+      recordRoute: true,
+      ...(options.reason === undefined ? {} : { reason: options.reason }),
+      headers: { ...(status < 300 ? { Contact: this.phone.contact } : {}), ...options.headers },
+      ...(options.sdp === null ? {} : { ...bodyOf(options.sdp), contentType: 'application/sdp' }),
+    });
+    transaction.respond(response);
+    if (status >= 200 && status < 300 && transaction.request.method === 'INVITE') this.#repeat(transaction, response);
+  }
+
+  /** A 2xx is repeated until its ACK (RFC 3261 §13.3.1.4). */
+  #repeat(transaction: ServerTransaction, response: SipResponse): void {
+    const { clock } = this.phone;
+    let interval = 500;
+    let waited = 0;
+    const again = (): void => {
+      waited += interval;
+      if (waited > 32_000) return;
+      transaction.respond(response);
+      interval = Math.min(interval * 2, 4000);
+      this.#repeats = clock.after(interval, again);
+    };
+    this.#repeats?.cancel();
+    this.#repeats = clock.after(interval, again);
+  }
+
+  // --- in the dialog ---
+
+  hangUp(): void {
+    this.#repeats?.cancel();
+    this.state = 'over';
+    this.request('BYE');
+  }
+
+  /** Sends a re-INVITE. `sdp: null` sends none. */
+  reinvite(options: { readonly direction?: Direction; readonly sdp?: string | null } = {}): void {
+    const { direction = 'sendrecv' } = options;
+    const sdp = options.sdp === undefined ? this.phone.media.describe({ direction }) : options.sdp;
+    this.request('INVITE', { body: sdp ?? undefined, contentType: 'application/sdp' });
+  }
+
+  request(method: string, options: InDialog = {}): ClientTransaction {
+    const sequence = this.phone.nextSequence();
+    const headers = this.#fields(method, sequence, options);
+    if (method === 'INVITE' || method === 'UPDATE') headers.add('Contact', this.phone.contact);
+    const request = new SipRequest({ method, uri: this.#target, headers });
+    this.#put(request, options.body, options.contentType ?? 'text/plain');
+    return this.phone.transactions.request(request, this.phone.flow, {
+      onResponse: (response) => {
+        if (method === 'INVITE') return this.#onInviteResponse(response, request);
+        this.responses.push(response);
+      },
+      onFailure: () => {},
+    });
+  }
+
+  /** Called by the phone for every request of the other side. */
+  onRequest(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    this.requests.push(request);
+    this.#read(request);
+    if (request.method === 'BYE') {
+      this.state = 'over';
+      this.#repeats?.cancel();
+    }
+    if (this.phone.habits.agrees) this.agree(transaction);
+    else this.waiting.push(transaction);
+  }
+
+  /** Answers a request of the other side with 200, a re-INVITE with a session description. */
+  agree(
+    transaction: ServerTransaction,
+    options: { readonly status?: number; readonly direction?: Direction; readonly sdp?: string | null } = {},
+  ): void {
+    const { status = 200 } = options;
+    const invite = transaction.request.method === 'INVITE';
+    const direction = options.direction ?? mirrored(new TextDecoder().decode(transaction.request.body));
+    const sdp =
+      options.sdp !== undefined
+        ? options.sdp
+        : invite && status === 200
+          ? this.phone.media.describe({ direction })
+          : null;
+    this.#respond(transaction, status, { sdp });
+  }
+
+  /** Called by the phone. */
+  onAck(ack: SipRequest): void {
+    this.#repeats?.cancel();
+    this.requests.push(ack);
+    this.#read(ack);
+  }
+
+  #read(message: SipRequest | SipResponse): void {
+    if (message.body.length > 0 && message.headers.get('Content-Type')?.includes('sdp')) {
+      this.remoteSdp = new TextDecoder().decode(message.body);
+    }
+  }
+
+  #learn(message: SipRequest | SipResponse): void {
+    const contact = message.headers.all(Contact)[0];
+    if (contact && contact !== '*') this.#target = formatUri(contact.uri);
+    this.#read(message);
+  }
+
+  #fields(method: string, sequence: number, { headers = {} }: InDialog): Headers {
+    const fields = new Headers().add('Max-Forwards', '70');
+    for (const route of this.#routes) fields.add(Route.name, route);
+    fields.add('From', withTag(this.#localUri, this.localTag));
+    fields.add('To', this.remoteTag === null ? this.#remoteUri : withTag(this.#remoteUri, this.remoteTag));
+    fields.add('Call-ID', this.callId);
+    fields.add('CSeq', `${sequence} ${method}`);
+    for (const [name, value] of Object.entries(headers)) fields.set(name, value);
+    return fields;
+  }
+
+  #put(request: SipRequest, body: string | undefined, contentType: string): void {
+    if (body === undefined) return;
+    request.body = new TextEncoder().encode(body);
+    request.headers.set('Content-Type', contentType);
+  }
+}
+
+function withTag(address: string, tag: string): string {
+  return `${address.replace(/;tag=[^;>]*$/, '')};tag=${tag}`;
+}
+
+/** What an obedient phone answers to an offer's direction. */
+function mirrored(sdp: string): Direction {
+  if (/^a=sendonly/m.test(sdp)) return 'recvonly';
+  if (/^a=recvonly/m.test(sdp)) return 'sendonly';
+  return /^a=inactive/m.test(sdp) ? 'inactive' : 'sendrecv';
+}

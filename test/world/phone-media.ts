@@ -1,0 +1,96 @@
+import type { Address } from '../../src/base/index.ts';
+import type { DatagramPort, MemorySockets } from '../../src/media/index.ts';
+
+const defaultCodecs = [
+  [0, 'PCMU/8000'],
+  [8, 'PCMA/8000'],
+  [101, 'telephone-event/8000'],
+] as const;
+
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+/** The phone's RTP socket, what it heard, and the session descriptions that name it. */
+export class PhoneMedia {
+  readonly #address: string;
+  readonly #codecs: readonly (readonly [number, string])[];
+  readonly #port: DatagramPort | null;
+  readonly #sessionId: string;
+  #version = 0;
+  #sequence = 1000;
+  /** RTP packets that arrived, with where from. */
+  readonly received: { readonly bytes: Uint8Array; readonly from: Address }[] = [];
+
+  constructor(sockets: MemorySockets, address: string, codecs: readonly (readonly [number, string])[] = defaultCodecs) {
+    this.#address = address;
+    this.#codecs = codecs;
+    this.#sessionId = String(1000 + Number(address.split('.').at(-1)));
+    this.#port = sockets.open({ address, port: 0 }, (bytes, from) => {
+      this.received.push({ bytes: Uint8Array.from(bytes), from });
+    });
+  }
+
+  get local(): Address {
+    return this.#port?.local ?? { address: this.#address, port: 0 };
+  }
+
+  /** Payloads that arrived, as text. */
+  get heardText(): readonly string[] {
+    return this.received.map(({ bytes }) => new TextDecoder().decode(bytes.subarray(12)));
+  }
+
+  /** A session description of this phone; further lines (a video stream, say) may follow. */
+  describe(
+    options: {
+      readonly direction?: Direction;
+      readonly codecs?: readonly (readonly [number, string])[];
+      readonly more?: string;
+      readonly address?: string;
+    } = {},
+  ): string {
+    const { direction = 'sendrecv', codecs = this.#codecs, more = '', address = this.#address } = options;
+    this.#version++;
+    const lines = [
+      'v=0',
+      `o=phone ${this.#sessionId} ${this.#version} IN IP4 ${address}`,
+      's=call',
+      `c=IN IP4 ${address}`,
+      't=0 0',
+      `m=audio ${this.local.port} RTP/AVP ${codecs.map(([type]) => type).join(' ')}`,
+      ...codecs.map(([type, map]) => `a=rtpmap:${type} ${map}`),
+      `a=${direction}`,
+    ];
+    return `${lines.join('\r\n')}\r\n${more}`;
+  }
+
+  /** Sends one RTP packet with a text as payload to where a session description says. */
+  say(text: string, sdp: string, payloadType = 0): void {
+    const to = mediaOf(sdp);
+    const payload = new TextEncoder().encode(text);
+    const packet = new Uint8Array(12 + payload.length);
+    const view = new DataView(packet.buffer);
+    packet[0] = 0x80;
+    packet[1] = payloadType;
+    view.setUint16(2, ++this.#sequence & 0xffff);
+    view.setUint32(4, this.#sequence * 160);
+    view.setUint32(8, 0x1234_0000 + this.local.port);
+    packet.set(payload, 12);
+    this.#port?.send(packet, to);
+  }
+
+  close(): void {
+    this.#port?.close();
+  }
+}
+
+/** Where a session description wants its first stream. */
+export function mediaOf(sdp: string): Address {
+  const address = /^c=IN IP[46] (\S+)/m.exec(sdp)?.[1];
+  const port = /^m=audio (\d+)/m.exec(sdp)?.[1];
+  if (!address || !port) throw new Error(`no audio in ${sdp}`);
+  return { address, port: Number(port) };
+}
+
+/** The payload types on the audio line. */
+export function payloadTypesOf(sdp: string): readonly number[] {
+  return (/^m=audio \d+ \S+ (.*)$/m.exec(sdp)?.[1] ?? '').trim().split(' ').map(Number);
+}

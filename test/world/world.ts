@@ -1,0 +1,176 @@
+import { configSchema } from '../../src/app/config-schema.ts';
+import { Exchange } from '../../src/app/exchange.ts';
+import { type Log, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
+import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
+import type { PbxEvent } from '../../src/pbx/events/index.ts';
+import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
+import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
+import { MemoryNetwork, type MemoryNetworkOptions, type TransportName } from '../../src/sip/transport/index.ts';
+import { Phone, type PhoneOptions } from './phone.ts';
+
+export const exchangeIp = '10.0.0.1';
+
+export interface WorldOptions {
+  /** Numbers that exist; the password of each is `pw` and the number. */
+  readonly users?: readonly string[];
+  readonly seed?: number;
+  /** How the signalling network behaves. */
+  readonly network?: Omit<MemoryNetworkOptions, 'clock' | 'random'>;
+  /** How the media network behaves. */
+  readonly mediaNetwork?: MediaNetwork;
+  /** Configuration beside the extensions, in the words of the configuration file. */
+  readonly config?: Record<string, unknown>;
+  readonly log?: Log;
+  /** Bindings of an earlier life. */
+  readonly bindings?: BindingStore;
+}
+
+/**
+ * A whole exchange and its phones in one process: memory network, virtual clock, seeded chance. Nothing in it waits
+ * for real time, and the same seed always tells the same story.
+ */
+export class World implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly sockets: MemorySockets;
+  readonly media: PlainRelay;
+  readonly exchange: Exchange;
+  /** Everything that happened, in order. */
+  readonly events: PbxEvent[] = [];
+  readonly phones: Phone[] = [];
+  #nextHost = 11;
+
+  private constructor(options: WorldOptions) {
+    const { users = ['1001', '1002'], seed = 1, network = {}, mediaNetwork, config = {}, log = silentLog } = options;
+    this.random = new SeededRandom(seed);
+    this.network = new MemoryNetwork({ clock: this.clock, random: this.random, ...network });
+    this.sockets = new MemorySockets(this.clock, this.random, mediaNetwork);
+    const settings = configSchema.parse({
+      extensions: users.map((number) => ({ number, password: passwordOf(number) })),
+      ...config,
+    });
+    this.media = new PlainRelay({
+      sockets: this.sockets,
+      ports: settings.media.port_pool,
+      clock: this.clock,
+      random: this.random,
+      log,
+    });
+    const transports = (['udp', 'tcp', 'tls'] as const).map((name) =>
+      this.network.transport(name, { address: exchangeIp, port: name === 'tls' ? 5061 : 5060 }),
+    );
+    this.exchange = new Exchange({
+      config: settings,
+      version: 'test',
+      clock: this.clock,
+      random: this.random,
+      log,
+      transports,
+      media: this.media,
+      bindings: options.bindings ?? new MemoryBindings(),
+      extensions: { load: async () => [], save: () => {}, remove: () => {} },
+      nonceKey: this.random.bytes(32),
+    });
+    this.exchange.events.subscribe((event) => this.events.push(event));
+  }
+
+  /** Starts the exchange. */
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options);
+    await world.exchange.start();
+    return world;
+  }
+
+  /** A phone with an address of its own, listening, not registered. */
+  async phone(
+    number: string,
+    options: Partial<PhoneOptions> & { readonly transport?: TransportName } = {},
+  ): Promise<Phone> {
+    const { transport = 'udp', ...rest } = options;
+    const address = `10.0.0.${this.#nextHost++}`;
+    const phone = new Phone({
+      number,
+      password: passwordOf(number),
+      transport: this.network.transport(transport, { address, port: 5060 }),
+      address,
+      server: { address: exchangeIp, port: transport === 'tls' ? 5061 : 5060 },
+      sockets: this.sockets,
+      clock: this.clock,
+      random: this.random,
+      ...rest,
+    });
+    await phone.open();
+    this.phones.push(phone);
+    return phone;
+  }
+
+  /** As `phone`, and registered. */
+  async registered(number: string, options: Parameters<World['phone']>[1] = {}): Promise<Phone> {
+    const phone = await this.phone(number, options);
+    phone.register();
+    this.run(100);
+    if (phone.registration !== 200) throw new Error(`${number} could not register: ${phone.registration}`);
+    return phone;
+  }
+
+  /** Lets `ms` pass. */
+  run(ms: number): void {
+    this.clock.advance(ms);
+  }
+
+  /** The records of all calls that have ended. */
+  get cdrs(): readonly Cdr[] {
+    return this.events.flatMap((event) => (event.type === 'call.ended' ? [cdrOf(event.call)] : []));
+  }
+
+  /** What of the exchange is still alive that only a call or a request should keep alive. */
+  leftovers(): Record<string, number> {
+    const { transactions, userAgent, calls } = this.exchange;
+    const { inUse } = this.media.usage();
+    return {
+      'client transactions': transactions.size.client,
+      'server transactions': transactions.size.server,
+      dialogs: userAgent.dialogs,
+      calls: calls.active,
+      'media ports': inUse,
+    };
+  }
+
+  /**
+   * Lets everything run out and throws when anything of a call is left: 64·T1 for what waits for a peer, twice, since
+   * a BYE may begin only when an ACK has been waited for in vain, and a little for what these leave behind.
+   */
+  settles(): void {
+    this.run(3 * 32_000 + 10_000);
+    const left = Object.entries(this.leftovers()).filter(([, count]) => count > 0);
+    if (left.length > 0) throw new Error(`left over: ${left.map(([what, count]) => `${count} ${what}`).join(', ')}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.exchange.stop();
+    await this.media.close();
+    for (const phone of this.phones) await phone.close();
+  }
+}
+
+export function passwordOf(number: string): string {
+  return `pw${number}`;
+}
+
+/** Keeps bindings like the store does, for as long as the test lives. */
+export class MemoryBindings implements BindingStore {
+  readonly #bindings = new Map<string, Binding>();
+
+  async load(): Promise<readonly Binding[]> {
+    return [...this.#bindings.values()];
+  }
+
+  save(binding: Binding): void {
+    this.#bindings.set(`${binding.aor} ${binding.key}`, binding);
+  }
+
+  remove(aor: string, key: string): void {
+    this.#bindings.delete(`${aor} ${key}`);
+  }
+}
