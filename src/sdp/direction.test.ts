@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { answerDirection, type Direction, receives, reverse, sends, unconstrained } from './direction.ts';
+
+const directions: readonly Direction[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
+
+describe('an answer keeps to what the offer allows (RFC 3264 section 6.1)', () => {
+  test.each<[offered: Direction, wanted: Direction, answered: Direction]>([
+    ['sendrecv', 'sendrecv', 'sendrecv'],
+    ['sendrecv', 'sendonly', 'sendonly'],
+    ['sendrecv', 'recvonly', 'recvonly'],
+    ['sendrecv', 'inactive', 'inactive'],
+    ['sendonly', 'sendrecv', 'recvonly'],
+    ['sendonly', 'sendonly', 'inactive'],
+    ['sendonly', 'recvonly', 'recvonly'],
+    ['sendonly', 'inactive', 'inactive'],
+    ['recvonly', 'sendrecv', 'sendonly'],
+    ['recvonly', 'sendonly', 'sendonly'],
+    ['recvonly', 'recvonly', 'inactive'],
+    ['recvonly', 'inactive', 'inactive'],
+    ['inactive', 'sendrecv', 'inactive'],
+    ['inactive', 'sendonly', 'inactive'],
+    ['inactive', 'recvonly', 'inactive'],
+    ['inactive', 'inactive', 'inactive'],
+  ])('%s, wanting %s: %s', (offered, wanted, answered) => {
+    expect(answerDirection(offered, wanted)).toBe(answered);
+  });
+});
+
+test.each<[Direction, Direction]>([
+  ['sendrecv', 'sendrecv'],
+  ['sendonly', 'recvonly'],
+  ['recvonly', 'sendonly'],
+  ['inactive', 'inactive'],
+])('%s is %s from the other end', (here, there) => {
+  expect(reverse(here)).toBe(there);
+});
+
+test('sending and receiving are told apart', () => {
+  expect(directions.filter(sends)).toEqual(['sendrecv', 'sendonly']);
+  expect(directions.filter(receives)).toEqual(['sendrecv', 'recvonly']);
+});
+
+test('an answer forced by a hold says nothing against talking later (RFC 6337 section 5.3)', () => {
+  expect(unconstrained('sendonly', 'recvonly')).toBe('sendrecv');
+  expect(unconstrained('inactive', 'inactive')).toBe('sendrecv');
+  expect(unconstrained('sendonly', 'inactive')).toBe('sendonly');
+  expect(unconstrained('sendrecv', 'inactive')).toBe('inactive');
+});
+
+test('the wish behind an answer leads to the same answer when the same is offered again', () => {
+  for (const offered of directions) {
+    for (const wanted of directions) {
+      const answered = answerDirection(offered, wanted);
+      expect(answerDirection(offered, unconstrained(offered, answered))).toBe(answered);
+    }
+  }
+});

@@ -1,0 +1,120 @@
+/**
+ * The bridge between two legs: what one phone offers or answers, said anew to the other. Nothing else of one side's
+ * description crosses to the other: no address, candidate, key, bandwidth, extension or stream of another kind.
+ */
+import { type Codec, codecKey, isSpeech, ownCodecs, sameCodec, selectCodecs } from './codecs.ts';
+import type { Direction } from './direction.ts';
+import type { AudioProposal, LegNegotiation } from './offer-answer.ts';
+import { audioOf, type SessionDescription } from './session-description.ts';
+
+/** No stream, or no codec of it, that both sides can do: 488 Not Acceptable Here above. */
+export class NoCommonMedia extends Error {
+  override readonly name = 'NoCommonMedia';
+}
+
+/**
+ * The offer that `from` has pending, as our offer to the phone of `to`; both legs are unchanged when it throws.
+ * @throws NoCommonMedia when it holds no audio that we carry
+ * @throws Error when no offer of `from` is pending, or one of `to` is
+ */
+export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDescription {
+  const offer = from.remoteOffer;
+  if (offer === null) throw new Error('there is no offer to relay');
+  const audio = audioOf(offer);
+  const codecs = audio === null ? [] : selectCodecs(audio.codecs, to.codecPriority);
+  if (audio === null || codecs.length === 0) throw new NoCommonMedia('the offer holds no audio that we carry');
+  return to.makeOffer({ ...audio, codecs }, offer.media);
+}
+
+/**
+ * The answer that `from` was given, as our answer to the offer that `to` has pending: in the order and with the numbers
+ * of that offer. Where `to` has its answer already, that answer stays, whatever `from` says: it never changes inside a
+ * dialog.
+ * @throws NoCommonMedia when nothing that was answered had been offered
+ * @throws Error when `from` has no answer or `to` no offer
+ */
+export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDescription {
+  if (to.answer !== null) return to.answer;
+  if (from.phase === 'local-offer' || from.remote === null) throw new Error('there is no answer to relay');
+  if (to.remoteOffer === null) throw new Error('there is no offer to answer');
+  const offered = audioOf(to.remoteOffer);
+  const answered = new Map(agreedCodecs(from).map((codec) => [codecKey(codec), codec]));
+  const codecs = selectInOrder(offered?.codecs ?? [], to.codecPriority).flatMap((codec) => {
+    const accepted = answered.get(codecKey(codec));
+    return accepted === undefined ? [] : [{ ...codec, fmtp: accepted.fmtp }];
+  });
+  if (!codecs.some(isSpeech)) throw new NoCommonMedia('nothing that was answered had been offered');
+  return to.makeAnswer({ ...from.remote, codecs });
+}
+
+/** Those that `priority` lets pass, each once, in the order given. */
+function selectInOrder(codecs: readonly Codec[], priority: readonly string[]): readonly Codec[] {
+  const selected = new Set(selectCodecs(codecs, priority));
+  return codecs.filter((codec) => selected.has(codec));
+}
+
+/**
+ * An offer of our own, where the phone asks for one (an INVITE without SDP) and nobody else's can be relayed: what was
+ * last agreed, in the direction that we stand for, else all that we know of `codecPriority`.
+ * @throws NoCommonMedia when `codecPriority` lets none of the codecs pass
+ * @throws Error while an offer is pending
+ */
+export function fullOffer(
+  to: LegNegotiation,
+  options: { readonly codecs?: readonly Codec[]; readonly direction?: Direction } = {},
+): SessionDescription {
+  const current = to.local && audioOf(to.local);
+  const proposal: AudioProposal = {
+    codecs: options.codecs || !current ? selectCodecs(options.codecs ?? ownCodecs, to.codecPriority) : current.codecs,
+    direction: options.direction ?? to.wish,
+    ptime: current?.ptime ?? null,
+    maxptime: current?.maxptime ?? null,
+  };
+  if (proposal.codecs.length === 0) throw new NoCommonMedia('none of the codecs to offer is in codecPriority');
+  return to.makeOffer(proposal);
+}
+
+/** A codec that both sides of one leg have stated. */
+export interface AgreedCodec extends Codec {
+  /** The number under which the phone wants to receive it, from its own description. */
+  readonly payloadType: number;
+  /** The number under which the phone sends it, from ours. */
+  readonly receivedAs: number;
+}
+
+/** The codecs agreed in a leg, in the order of its answer: the first one of speech is the one to expect. */
+export function agreedCodecs(leg: LegNegotiation): readonly AgreedCodec[] {
+  const ours = (leg.local && audioOf(leg.local)?.codecs) ?? [];
+  const theirs = leg.remote?.codecs ?? [];
+  if (leg.answer !== null) return ours.flatMap((codec) => agreed(codec, counterpart(codec, theirs)));
+  return theirs.flatMap((codec) => agreed(counterpart(codec, ours), codec));
+}
+
+function agreed(ours: Codec | undefined, theirs: Codec | undefined): readonly AgreedCodec[] {
+  return ours && theirs ? [{ ...theirs, receivedAs: ours.payloadType }] : [];
+}
+
+/** The same codec in the other description; of several, as with two settings of one codec, the one numbered alike. */
+function counterpart(codec: Codec, others: readonly Codec[]): Codec | undefined {
+  const same = others.filter((other) => sameCodec(codec, other));
+  return same.find(({ payloadType }) => payloadType === codec.payloadType) ?? same[0];
+}
+
+/**
+ * For media that arrives from `from`'s phone: the payload type as we stated it to that phone → the one that `to`'s phone
+ * has stated for the same codec. Also says which types are negotiated at all: equal numbers are in it.
+ */
+export function payloadMap(from: LegNegotiation, to: LegNegotiation): ReadonlyMap<number, number> {
+  const sent = new Map(agreedCodecs(to).map((codec) => [codecKey(codec), codec.payloadType]));
+  return new Map(
+    agreedCodecs(from).flatMap((codec) => {
+      const payloadType = sent.get(codecKey(codec));
+      return payloadType === undefined ? [] : [[codec.receivedAs, payloadType] as const];
+    }),
+  );
+}
+
+/** The RTP clock in Hz of each payload type that the phone of this leg sends. */
+export function clockRates(leg: LegNegotiation): ReadonlyMap<number, number> {
+  return new Map(agreedCodecs(leg).map(({ receivedAs, clockRate }) => [receivedAs, clockRate]));
+}

@@ -1,0 +1,286 @@
+/**
+ * What one leg's dialog remembers of its session (RFC 3264, RFC 6337):
+ *
+ *   stable        -- makeOffer      --> local-offer     ours is on its way
+ *   stable        -- receiveOffer   --> remote-offer    theirs waits for our answer
+ *   local-offer   -- receiveAnswer  --> stable          agreed anew
+ *   remote-offer  -- makeAnswer     --> stable          agreed anew
+ *   either offer  -- rollback       --> stable          refused: what was agreed before stays
+ */
+import { type Codec, codecKey, isSpeech, sameCodec } from './codecs.ts';
+import { answerDirection, type Direction, unconstrained } from './direction.ts';
+import {
+  type AudioStream,
+  audioOf,
+  formatSessionDescription,
+  type MediaStream,
+  refused,
+  SdpError,
+  type SessionDescription,
+} from './session-description.ts';
+
+export type NegotiationPhase = 'stable' | 'local-offer' | 'remote-offer';
+
+/** What is fixed for a leg from its first moment on. */
+export interface LegNegotiationOptions {
+  /** Decimal, up to 64 bits (RFC 8866 section 5.2). */
+  readonly sessionId: string;
+  /** The media address that the other side is told, never `0.0.0.0`. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Codec names in order of preference; `"*"` stands for all others. */
+  readonly codecPriority: readonly string[];
+}
+
+/** The audio that we offer or answer; where and under which name is the leg's own affair. */
+export interface AudioProposal {
+  readonly codecs: readonly Codec[];
+  readonly direction: Direction;
+  readonly ptime: number | null;
+  readonly maxptime: number | null;
+}
+
+interface Agreed {
+  readonly local: SessionDescription | null;
+  readonly remote: AudioStream | null;
+}
+
+/** The last exchange that came to an answer, and what was agreed before it. */
+interface Exchange {
+  readonly offeredBy: 'us' | 'them';
+  readonly offer: SessionDescription;
+  readonly before: Agreed;
+}
+
+/** All that a `LegNegotiation` knows: plain data, to be journalled and restored. */
+export interface NegotiationState extends LegNegotiationOptions, Agreed {
+  readonly phase: NegotiationPhase;
+  /** The offer that waits for its answer. */
+  readonly offer: SessionDescription | null;
+  readonly last: Exchange | null;
+  /** The last description that went out, even if it was refused. */
+  readonly sent: SessionDescription | null;
+  /** Payload types that we have stated, the first one of a codec first; never taken back (RFC 3264 section 8.3.2). */
+  readonly numbers: readonly { readonly payloadType: number; readonly codec: string }[];
+  /** The direction that we stand for when nothing that the phone said constrains it. */
+  readonly wish: Direction;
+}
+
+export class LegNegotiation {
+  #state: NegotiationState;
+
+  constructor({ sessionId, localAddress, localPort, codecPriority }: LegNegotiationOptions) {
+    const nothing = { phase: 'stable', offer: null, last: null, sent: null, local: null, remote: null } as const;
+    this.#state = { sessionId, localAddress, localPort, codecPriority, ...nothing, numbers: [], wish: 'sendrecv' };
+  }
+
+  /** A leg as `state` left it. */
+  static restore(state: NegotiationState): LegNegotiation {
+    const leg = new LegNegotiation(state);
+    leg.#state = state;
+    return leg;
+  }
+
+  get state(): NegotiationState {
+    return this.#state;
+  }
+
+  get phase(): NegotiationPhase {
+    return this.#state.phase;
+  }
+
+  /** What the phone last agreed to: its offer, or its answer without what we had not offered. */
+  get remote(): AudioStream | null {
+    return this.#state.remote;
+  }
+
+  /** What we last agreed to, offer or answer. */
+  get local(): SessionDescription | null {
+    return this.#state.local;
+  }
+
+  get codecPriority(): readonly string[] {
+    return this.#state.codecPriority;
+  }
+
+  /** The phone's offer while it waits for our answer. */
+  get remoteOffer(): SessionDescription | null {
+    return this.phase === 'remote-offer' ? this.#state.offer : null;
+  }
+
+  /** Our offer while it waits for the phone's answer. */
+  get localOffer(): SessionDescription | null {
+    return this.phase === 'local-offer' ? this.#state.offer : null;
+  }
+
+  /** Our answer, where the last exchange was an offer of the phone that we have answered. */
+  get answer(): SessionDescription | null {
+    return this.phase === 'stable' && this.#state.last?.offeredBy === 'them' ? this.local : null;
+  }
+
+  /** The direction that we would offer: see `NegotiationState.wish`. */
+  get wish(): Direction {
+    return this.#state.wish;
+  }
+
+  /** @throws Error while an offer is pending: glare is the caller's business (RFC 3261 section 14.2). */
+  receiveOffer(remote: SessionDescription): void {
+    this.#expect('stable', 'an offer was received');
+    this.#state = { ...this.#state, phase: 'remote-offer', offer: remote };
+  }
+
+  /**
+   * Takes the answer to our offer. An answer that comes again (in the 200 after a 183) is not looked at: the first one
+   * counts (RFC 3261 section 13.2.1).
+   * @returns whether this was the one that counts
+   * @throws SdpError when it does not fit the offer or leaves no codec; the offer is still pending then
+   */
+  receiveAnswer(remote: SessionDescription): boolean {
+    if (this.phase === 'stable' && this.#state.last?.offeredBy === 'us') return false;
+    this.#expect('local-offer', 'an answer was received');
+    const offer = this.#state.offer!;
+    this.#conclude('us', offer, acceptedBy(offer, remote));
+    return true;
+  }
+
+  /**
+   * Our offer. Streams keep the places that they have in this session; the first offer takes its places from
+   * `template`, where all but the audio stands refused. Codecs get the numbers that they have in this leg.
+   * @throws Error while an offer is pending
+   */
+  makeOffer(proposal: AudioProposal, template: readonly MediaStream[] = []): SessionDescription {
+    this.#expect('stable', 'an offer was to be made');
+    const codecs = this.#number(proposal.codecs);
+    const audio = this.#stream({ ...proposal, codecs });
+    const offer = this.#describe(layOut(audio, this.local?.media ?? [], template));
+    this.#state = { ...this.#state, phase: 'local-offer', offer, sent: offer, wish: proposal.direction };
+    return offer;
+  }
+
+  /**
+   * Our answer to the pending offer; the codecs carry the numbers of that offer, the direction is what we want and is
+   * bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
+   * @throws Error when there is nothing to answer
+   */
+  makeAnswer(proposal: AudioProposal): SessionDescription {
+    if (this.answer !== null) return this.answer;
+    this.#expect('remote-offer', 'an answer was to be made');
+    const offer = this.#state.offer!;
+    const offered = audioOf(offer);
+    if (offered === null) throw new Error('the offer has no audio to answer');
+    for (const { payloadType, ...codec } of proposal.codecs)
+      this.#bind(payloadType, codecKey({ payloadType, ...codec }));
+    const audio = this.#stream({ ...proposal, direction: answerDirection(offered.direction, proposal.direction) });
+    const answer = this.#describe(offer.media.map((stream) => (stream === offered ? audio : refused(stream))));
+    this.#state = { ...this.#state, sent: answer, wish: unconstrained(offered.direction, proposal.direction) };
+    this.#conclude('them', offer, offered, answer);
+    return answer;
+  }
+
+  /** A refused offer, ours or theirs: back to what was agreed before it. Nothing happens when none is pending. */
+  rollback(): void {
+    this.#state = { ...this.#state, phase: 'stable', offer: null };
+  }
+
+  /**
+   * Another dialog that the same offer opened: a copy in which the offer, pending or last answered, still waits.
+   * An answer of ours with a new To tag is a session of its own and needs its own `sessionId`; where our offer forked,
+   * the session id is that of the offer.
+   * @throws Error when there was no offer
+   */
+  fork(sessionId: string = this.#state.sessionId): LegNegotiation {
+    const { last, phase, offer } = this.#state;
+    const pending =
+      phase === 'stable' ? last && { phase: phaseOf(last), offer: last.offer, ...last.before } : { phase, offer };
+    if (!pending) throw new Error('there is no offer to fork at');
+    const sent = sessionId === this.#state.sessionId ? this.#state.sent : null;
+    return LegNegotiation.restore({ ...this.#state, ...pending, sessionId, sent, last: null });
+  }
+
+  #conclude(offeredBy: Exchange['offeredBy'], offer: SessionDescription, remote: AudioStream, local = offer): void {
+    const before = { local: this.local, remote: this.remote };
+    const last = { offeredBy, offer, before };
+    this.#state = { ...this.#state, phase: 'stable', offer: null, last, local, remote };
+  }
+
+  #stream({ codecs, direction, ptime, maxptime }: AudioProposal): AudioStream {
+    const { localAddress: address, localPort: port } = this.#state;
+    const transport = { protocol: 'RTP/AVP', address, port, rtcpPort: null, rtcpAddress: null };
+    return { kind: 'audio', ...transport, direction, codecs, ptime, maxptime };
+  }
+
+  /** The version rises by one exactly when something else is said than the last time (RFC 3264 section 8). */
+  #describe(media: readonly MediaStream[]): SessionDescription {
+    const { sessionId, localAddress: address, sent } = this.#state;
+    const describe = (version: string): SessionDescription => ({
+      origin: { username: '-', sessionId, version, address },
+      name: '-',
+      media,
+    });
+    if (sent === null) return describe('1');
+    const same = describe(sent.origin.version);
+    if (formatSessionDescription(same) === formatSessionDescription(sent)) return sent;
+    return describe(String(Number(sent.origin.version) + 1));
+  }
+
+  /** Each codec with its number in this leg: the first it had, else the one it has if that is free, else a free one. */
+  #number(codecs: readonly Codec[]): readonly Codec[] {
+    return codecs.flatMap((codec) => {
+      const key = codecKey(codec);
+      const known = this.#state.numbers.find((number) => number.codec === key);
+      const payloadType = known?.payloadType ?? this.#freeNumber(codec.payloadType);
+      if (payloadType === null) return [];
+      this.#bind(payloadType, key);
+      return [{ ...codec, payloadType }];
+    });
+  }
+
+  #freeNumber(preferred: number): number | null {
+    const isFree = (payloadType: number) => this.#state.numbers.every((number) => number.payloadType !== payloadType);
+    if (isFree(preferred)) return preferred;
+    for (let payloadType = 96; payloadType < 128; payloadType++) if (isFree(payloadType)) return payloadType;
+    return null;
+  }
+
+  #bind(payloadType: number, codec: string): void {
+    const { numbers } = this.#state;
+    if (numbers.some((number) => number.payloadType === payloadType)) return;
+    this.#state = { ...this.#state, numbers: [...numbers, { payloadType, codec }] };
+  }
+
+  #expect(phase: NegotiationPhase, event: string): void {
+    if (this.phase !== phase) throw new Error(`${event} in phase ${this.phase}`);
+  }
+}
+
+function phaseOf({ offeredBy }: Exchange): NegotiationPhase {
+  return offeredBy === 'us' ? 'local-offer' : 'remote-offer';
+}
+
+/** Streams never leave their places nor become fewer (RFC 3264 section 8); what only the template has comes after. */
+function layOut(
+  audio: AudioStream,
+  own: readonly MediaStream[],
+  template: readonly MediaStream[],
+): readonly MediaStream[] {
+  const places = own.length > 0 ? [...own, ...template.slice(own.length)] : template;
+  const place = places.findIndex((stream) => stream.kind === 'audio');
+  if (place < 0) return [audio, ...places.map(refused)];
+  return places.map((stream, index) => (index === place ? audio : refused(stream)));
+}
+
+/** The audio of an answer, reduced to what the offer allowed it to say (RFC 3264 section 6). */
+function acceptedBy(offer: SessionDescription, answer: SessionDescription): AudioStream {
+  const place = offer.media.findIndex((stream) => stream.kind === 'audio');
+  const offered = offer.media[place] as AudioStream;
+  // Phones are known to leave out the refused lines at the end, which says the same.
+  const omitted = offer.media.slice(answer.media.length);
+  if (answer.media.length > offer.media.length || omitted.some((stream) => stream.port !== 0)) {
+    throw new SdpError(`${answer.media.length} media lines answer an offer of ${offer.media.length}`);
+  }
+  const audio = answer.media[place];
+  if (audio?.kind !== 'audio') throw new SdpError('the answer refuses the audio');
+  const codecs = audio.codecs.filter((codec) => offered.codecs.some((candidate) => sameCodec(candidate, codec)));
+  if (!codecs.some(isSpeech)) throw new SdpError('the answer has none of the codecs offered');
+  return { ...audio, codecs, direction: answerDirection(offered.direction, audio.direction) };
+}
