@@ -1,4 +1,4 @@
-import { randomToken } from '../../src/base/index.ts';
+import { type Clock, type Random, randomToken } from '../../src/base/index.ts';
 import {
   Contact,
   createResponse,
@@ -9,9 +9,9 @@ import {
   SipRequest,
   type SipResponse,
 } from '../../src/sip/message/index.ts';
-import type { ClientTransaction, ServerTransaction } from '../../src/sip/transaction/index.ts';
-import { bodyOf, type Phone } from './phone.ts';
-import type { Direction } from './phone-media.ts';
+import type { ClientTransaction, ServerTransaction, TransactionLayer } from '../../src/sip/transaction/index.ts';
+import type { Flow } from '../../src/sip/transport/index.ts';
+import type { Direction, PhoneMedia } from './phone-media.ts';
 
 interface InDialog {
   readonly headers?: Readonly<Record<string, string>>;
@@ -19,9 +19,24 @@ interface InDialog {
   readonly contentType?: string;
 }
 
+/** What a call needs of its phone. */
+export interface CallingPhone {
+  readonly number: string;
+  readonly server: string;
+  readonly contact: string;
+  readonly flow: Flow;
+  readonly transactions: TransactionLayer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly media: PhoneMedia;
+  readonly habits: { readonly acks: boolean; readonly agrees: boolean };
+  nextSequence(): number;
+  credentialsFor(response: SipResponse, method: string, uri: string): string | null;
+}
+
 /** One call as a phone sees it, from either end. */
 export class PhoneCall {
-  readonly phone: Phone;
+  readonly phone: CallingPhone;
   readonly callId: string;
   readonly direction: 'out' | 'in';
   /** Responses to our INVITEs and other requests of this call, in order. */
@@ -49,7 +64,7 @@ export class PhoneCall {
   #tried = false;
 
   private constructor(
-    phone: Phone,
+    phone: CallingPhone,
     direction: 'out' | 'in',
     options: {
       callId: string;
@@ -75,7 +90,7 @@ export class PhoneCall {
   }
 
   static outgoing(
-    phone: Phone,
+    phone: CallingPhone,
     uri: string,
     options: { readonly sdp?: string | null; readonly headers?: Readonly<Record<string, string>> },
   ): PhoneCall {
@@ -90,7 +105,7 @@ export class PhoneCall {
     });
   }
 
-  static incoming(phone: Phone, transaction: ServerTransaction): PhoneCall {
+  static incoming(phone: CallingPhone, transaction: ServerTransaction): PhoneCall {
     const { request } = transaction;
     const call = new PhoneCall(phone, 'in', {
       callId: request.callId,
@@ -355,4 +370,8 @@ function mirrored(sdp: string): Direction {
   if (/^a=sendonly/m.test(sdp)) return 'recvonly';
   if (/^a=recvonly/m.test(sdp)) return 'sendonly';
   return /^a=inactive/m.test(sdp) ? 'inactive' : 'sendrecv';
+}
+
+export function bodyOf(text: string | undefined): { readonly body?: Uint8Array } {
+  return text === undefined ? {} : { body: new TextEncoder().encode(text) };
 }

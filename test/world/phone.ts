@@ -4,7 +4,7 @@ import { createResponse, Headers, type SipMessage, SipRequest, type SipResponse 
 import { type ServerTransaction, TransactionLayer } from '../../src/sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer } from '../../src/sip/transport/index.ts';
 import { answerChallenge } from '../../src/sip/ua/index.ts';
-import { PhoneCall } from './phone-call.ts';
+import { bodyOf, PhoneCall } from './phone-call.ts';
 import { PhoneMedia } from './phone-media.ts';
 
 export interface PhoneOptions {
@@ -247,8 +247,4 @@ export class Phone {
     call.answer(180);
     if (onInvite === 'answer') call.answer(200);
   }
-}
-
-export function bodyOf(text: string | undefined): { readonly body?: Uint8Array } {
-  return text === undefined ? {} : { body: new TextEncoder().encode(text) };
 }
