@@ -5,6 +5,7 @@ import {
   charClass,
   code,
   consistsOf,
+  indexOfForbidden,
   isToken,
   parseNumber,
   skipSpace,
