@@ -28,19 +28,12 @@ describe('reading challenges and credentials (RFC 7616 sections 3.3 and 3.4)', (
     expect(Authorization.parse(text)).toEqual({ scheme: text.split(' ')[0], params: expected });
   });
 
-  test.each([
-    '',
-    'Digest realm',
-    'Digest realm x',
-    'Digest "x"',
-    'Digest realm="x',
-    'Digest a=b c=d',
-    'Digest =x',
-    '"x"',
-  ])('refuses %j, or reads it as a bare token', (text) => {
-    if (text === 'Digest realm') expect(Authorization.parse(text).params.get('')).toBe('realm');
-    else expect(() => Authorization.parse(text)).toThrow(SipSyntaxError);
-  });
+  test.each(['', 'Digest realm x', 'Digest "x"', 'Digest realm="x', 'Digest a=b c=d', 'Digest =x', '"x"'])(
+    'refuses %j',
+    (text) => {
+      expect(() => Authorization.parse(text)).toThrow(SipSyntaxError);
+    },
+  );
 });
 
 describe('writing challenges and credentials', () => {
