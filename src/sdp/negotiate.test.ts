@@ -395,7 +395,7 @@ describe('what was agreed', () => {
     expect([agreedCodecs(a), agreedCodecs(b), payloadMap(a, b).size]).toEqual([[], [], 0]);
   });
 
-  test('tells two settings of one codec apart by their number', () => {
+  test('has the first of two settings of one codec', () => {
     const [a, b] = twoLegs();
     const offer = phone(
       'm=audio 5000 RTP/AVP 97 98',

@@ -86,18 +86,23 @@ export interface AgreedCodec extends Codec {
 export function agreedCodecs(leg: LegNegotiation): readonly AgreedCodec[] {
   const ours = (leg.local && audioOf(leg.local)?.codecs) ?? [];
   const theirs = leg.remote?.codecs ?? [];
-  if (leg.answer !== null) return ours.flatMap((codec) => agreed(codec, counterpart(codec, theirs)));
-  return theirs.flatMap((codec) => agreed(counterpart(codec, ours), codec));
+  if (leg.answer !== null)
+    return ours.flatMap((codec) =>
+      agreed(
+        codec,
+        theirs.find((other) => sameCodec(codec, other)),
+      ),
+    );
+  return theirs.flatMap((codec) =>
+    agreed(
+      ours.find((other) => sameCodec(codec, other)),
+      codec,
+    ),
+  );
 }
 
 function agreed(ours: Codec | undefined, theirs: Codec | undefined): readonly AgreedCodec[] {
   return ours && theirs ? [{ ...theirs, receivedAs: ours.payloadType }] : [];
-}
-
-/** The same codec in the other description; of several, as with two settings of one codec, the one numbered alike. */
-function counterpart(codec: Codec, others: readonly Codec[]): Codec | undefined {
-  const same = others.filter((other) => sameCodec(codec, other));
-  return same.find(({ payloadType }) => payloadType === codec.payloadType) ?? same[0];
 }
 
 /**
