@@ -59,7 +59,7 @@ export interface Facts {
   readonly body?: number;
 }
 
-export interface Accept {
+interface Accept {
   readonly verdict: 'accept';
   /** Why, with the section. */
   readonly why: string;
@@ -68,7 +68,7 @@ export interface Accept {
   readonly uas?: number | 'discard';
 }
 
-export interface Refuse {
+interface Refuse {
   readonly verdict: 'refuse';
   readonly why: string;
   readonly status: 400 | 505;
@@ -77,12 +77,12 @@ export interface Refuse {
 }
 
 /** A response that is discarded. */
-export interface Drop {
+interface Drop {
   readonly verdict: 'drop';
   readonly why: string;
 }
 
-export type Verdict = Accept | Refuse | Drop;
+type Verdict = Accept | Refuse | Drop;
 
 const accept = (why: string, facts: Facts, uas?: number | 'discard'): Accept =>
   uas === undefined ? { verdict: 'accept', why, facts } : { verdict: 'accept', why, facts, uas };
