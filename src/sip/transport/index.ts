@@ -12,6 +12,7 @@ export { type TcpOptions, TcpTransport } from './tcp.ts';
 export { type TlsOptions, TlsTransport } from './tls.ts';
 export type { Advertise, Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
 export {
+  type MessageWatcher,
   type TapListener,
   type TransportCounters,
   TransportLayer,

@@ -40,6 +40,9 @@ export interface TransportCounters {
   readonly defects: number;
 }
 
+/** Hears of every message that parsed and of every one that is sent for the first time. */
+export type MessageWatcher = (direction: 'in' | 'out', message: SipMessage) => void;
+
 export type TapListener = (direction: 'in' | 'out', flow: Flow, bytes: Uint8Array) => void;
 
 export interface TransportLayerOptions {
@@ -70,6 +73,7 @@ export class TransportLayer {
     sendFailures: 0,
     defects: 0,
   };
+  readonly #watchers: MessageWatcher[] = [];
   #user: TransportUser | null = null;
 
   constructor({ transports, log, aliases = [] }: TransportLayerOptions) {
@@ -112,6 +116,7 @@ export class TransportLayer {
   send(message: SipMessage, flow: Flow, onError?: (error: Error) => void): Uint8Array {
     let bytes = formatMessage(message);
     if (flow.transport === 'udp' && bytes.length > comfortableDatagram) bytes = formatCompact(message);
+    for (const watcher of this.#watchers) watcher('out', message);
     this.resend(bytes, flow, onError);
     return bytes;
   }
@@ -166,6 +171,11 @@ export class TransportLayer {
     return { [Symbol.dispose]: () => this.#taps.delete(entry) };
   }
 
+  /** Tells `watcher` of messages, without their bytes: for counting. It must not throw nor change them. */
+  watch(watcher: MessageWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
   /** Stops listening and closes all connections. */
   async close(): Promise<void> {
     await Promise.all(this.#transports.map((transport) => transport.close()));
@@ -185,6 +195,7 @@ export class TransportLayer {
       return;
     }
     try {
+      for (const watcher of this.#watchers) watcher('in', message);
       this.#user?.onMessage(message, flow);
     } catch (error) {
       // A defect; the next message must not suffer from it.

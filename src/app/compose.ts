@@ -1,0 +1,270 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { type Address, type Clock, formatAddress, type Log, SystemClock, systemRandom } from '../base/index.ts';
+import { HttpServer, type Readiness } from '../http/index.ts';
+import { DgramSockets, PlainRelay } from '../media/index.ts';
+import {
+  CdrWriter,
+  HttpPoster,
+  Metrics,
+  portPoolStatistics,
+  SipTrace,
+  Statistics,
+  Webhooks,
+} from '../observe/index.ts';
+import type { NewExtension } from '../pbx/directory/index.ts';
+import { TcpTransport, TlsTransport, type Transport, UdpTransport } from '../sip/transport/index.ts';
+import { openStore, type Store } from '../store/index.ts';
+import { NetworkList } from './cidr.ts';
+import type { Config } from './config.ts';
+import { drain } from './drain.ts';
+import { Exchange } from './exchange.ts';
+
+/** What a running exchange is asked by the process around it. */
+export interface RunningExchange {
+  readonly exchange: Exchange;
+  /** Where SIP is listened on. */
+  readonly servers: readonly { readonly transport: string; readonly address: Address }[];
+  readonly pages: HttpServer['addresses'];
+  /** Reads certificates again. */
+  reload(): void;
+  /** Lets live calls end for up to `sip.drain_timeout`, then ends them; closes everything. `hurry` aborts the waiting. */
+  stop(hurry: AbortSignal): Promise<void>;
+}
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Log;
+  readonly store: Store;
+  /** Extensions that the first start has made. */
+  readonly firstExtensions: readonly NewExtension[];
+}
+
+/** How long webhooks that are being sent may take when the process ends, in ms; others are kept for the next start. */
+const webhookFarewell = 2000;
+
+/** Opens the store that the configuration names; an exchange told to use another than the embedded one falls back to it. */
+export function openConfiguredStore(config: Config, log: Log): Promise<Store> {
+  const { url } = config.storage;
+  return openStore({
+    url: url.startsWith('sqlite:') ? url : 'sqlite:data/sip-pbx.db',
+    log: log.child({ logger: 'store' }),
+    clock: new SystemClock(),
+    directory: process.cwd(),
+    random: systemRandom,
+  });
+}
+
+/** Wires the parts of the exchange together and starts it. Rejects, with nothing left open, when an address can't be had. */
+export async function compose({
+  config,
+  version,
+  log,
+  store,
+  firstExtensions,
+}: ComposeOptions): Promise<RunningExchange> {
+  await using opened = new AsyncDisposableStack();
+  const clock: Clock = new SystemClock();
+  const random = systemRandom;
+  opened.defer(() => store.close());
+
+  const media = opened.adopt(
+    new PlainRelay({
+      sockets: new DgramSockets(),
+      ports: config.media.port_pool,
+      clock,
+      random,
+      log: log.child({ logger: 'media' }),
+      ownAddresses: [config.media.advertised_ip, config.sip.advertised_ip].filter((address) => address !== null),
+    }),
+    (relay) => relay.close(),
+  );
+  const transports = transportsOf(config, clock, log);
+  const exchange = new Exchange({
+    config,
+    version,
+    clock,
+    random,
+    log,
+    transports,
+    media,
+    bindings: store.bindings,
+    extensions: store.extensions,
+    nonceKey: await store.secrets.secret('digest-nonce', 32, random),
+    hostNames: [hostname(), 'localhost'],
+  });
+
+  // Closed in reverse order: what hears events after what makes them, the store last.
+  const cdrs = config.cdr.enabled ? cdrWriter(config, clock, log) : null;
+  if (cdrs) {
+    await cdrs.open();
+    opened.defer(() => cdrs.close());
+    exchange.events.subscribe((event) => cdrs.handle(event));
+  }
+  const poster = new HttpPoster();
+  opened.defer(() => poster.close());
+  const webhooks = new Webhooks(config.events, {
+    clock,
+    random,
+    log: log.child({ logger: 'webhooks' }),
+    queue: store.webhooks,
+    post: poster.post,
+  });
+  opened.defer(async () => {
+    await webhooks.settle(webhookFarewell);
+    await webhooks.close();
+  });
+  exchange.events.subscribe((event) => webhooks.handle(event));
+  await webhooks.start();
+
+  const statistics = new Statistics(clock, () => exchange.calls.active, media);
+  exchange.events.subscribe((event) => statistics.handle(event));
+  const metrics = metricsOf({ exchange, media, cdrs, webhooks, store });
+  if (config.logging.sip_traffic || config.logging.level === 'DEBUG') {
+    const trace = new SipTrace('logs', { clock, log: log.child({ logger: 'sip-trace' }) });
+    opened.defer(() => trace.close());
+    exchange.transport.tap((direction, flow, bytes) => trace.record(direction, flow, bytes));
+  }
+
+  let phase: 'starting' | 'ready' | 'draining' = 'starting';
+  const http = new HttpServer(
+    config.monitoring,
+    {
+      metrics: () => metrics.page(),
+      apiAllows: apiAllows(config),
+      readiness: () => readinessOf(phase, store, exchange.calls.active),
+      stats: () => statistics.read(),
+      status: () => ({
+        version,
+        uptime_seconds: statistics.uptimeSeconds(),
+        transports: exchange.transport.addresses.map(({ transport, address }) => ({
+          transport,
+          address: formatAddress(address),
+        })),
+        registrations: exchange.registrar.count,
+        calls: exchange.calls.byState(),
+        port_pool: portPoolStatistics(media),
+        media_workers: [{ name: 'plain-relay', state: 'running', sessions: exchange.calls.byState().ACTIVE }],
+      }),
+    },
+    { clock, log: log.child({ logger: 'http' }) },
+  );
+  opened.defer(() => http.close());
+  await http.listen();
+
+  opened.defer(() => exchange.stop());
+  await exchange.start();
+  for (const extension of firstExtensions) exchange.directory.enrol(extension);
+  phase = 'ready';
+
+  const closing = opened.move();
+  return {
+    exchange,
+    servers: exchange.transport.addresses,
+    pages: http.addresses,
+    reload: () => {
+      for (const transport of transports) if (transport instanceof TlsTransport) void transport.reload();
+    },
+    stop: async (hurry) => {
+      phase = 'draining';
+      await drain({
+        calls: exchange.calls,
+        userAgent: exchange.userAgent,
+        clock,
+        log,
+        hurry,
+        timeoutMs: config.sip.drain_timeout * 1000,
+      });
+      await closing.disposeAsync();
+    },
+  };
+}
+
+function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transport[] {
+  const local = new NetworkList(sip.local_networks);
+  const advertise = (own: Address, remote: Address): Address =>
+    sip.advertised_ip === null || local.contains(remote.address) ? own : { address: sip.advertised_ip, port: own.port };
+  const common = { clock, log: log.child({ logger: 'transport' }), advertise };
+  return sip.listen_ip.flatMap((address) =>
+    sip.transport.flatMap((name): Transport[] => {
+      const listen = { address, port: sip.listen_port };
+      switch (name) {
+        case 'udp':
+          return [new UdpTransport({ listen, ...common })];
+        case 'tcp':
+          return [new TcpTransport({ listen, ...common })];
+        case 'tls':
+          return [tlsTransport(sip.tls, address, common)];
+        case 'ws':
+        case 'wss':
+          // Not built yet; the configuration has warned of it.
+          return [];
+      }
+    }),
+  );
+}
+
+function tlsTransport(
+  tls: Config['sip']['tls'],
+  address: string,
+  common: { readonly clock: Clock; readonly log: Log; advertise(own: Address, remote: Address): Address },
+): TlsTransport {
+  // The configuration has been refused where these are missing.
+  const { certificate, private_key: privateKey, ca, verify_client: verifyClient } = tls;
+  return new TlsTransport({
+    listen: { address, port: tls.listen_port },
+    certificate: certificate ?? '',
+    privateKey: privateKey ?? '',
+    ...(ca === null ? {} : { ca }),
+    verifyClient,
+    ...common,
+  });
+}
+
+function cdrWriter({ cdr }: Config, clock: Clock, log: Log): CdrWriter {
+  return new CdrWriter(cdr, { clock, log: log.child({ logger: 'cdr' }), spillFile: 'data/spill/cdr.jsonl' });
+}
+
+function metricsOf(parts: {
+  readonly exchange: Exchange;
+  readonly media: PlainRelay;
+  readonly cdrs: CdrWriter | null;
+  readonly webhooks: Webhooks;
+  readonly store: Store;
+}): Metrics {
+  const { exchange, media, cdrs, webhooks, store } = parts;
+  const metrics = new Metrics({
+    activeCalls: () => exchange.calls.active,
+    registrations: () => exchange.registrar.count,
+    media,
+    cdr: cdrs ? () => cdrs.statistics() : null,
+    webhooks: () => webhooks.statistics(),
+    store: () => store.state(),
+    malformed: () => exchange.transport.counters.malformed,
+  });
+  exchange.events.subscribe((event) => metrics.handle(event));
+  exchange.transport.watch((_direction, message) => {
+    if (message.kind === 'request') metrics.request(message.method);
+    else metrics.response(message.cseq.method, message.status);
+  });
+  return metrics;
+}
+
+function readinessOf(phase: 'starting' | 'ready' | 'draining', store: Store, activeCalls: number): Readiness {
+  if (phase === 'starting') return { status: phase, reason: 'the exchange is starting', activeCalls };
+  if (phase === 'draining') return { status: phase, reason: 'the exchange is stopping', activeCalls };
+  const { healthy, reason } = store.state();
+  return healthy
+    ? { status: 'ready', reason: null, activeCalls }
+    : { status: 'not_ready', reason: reason ?? 'the store does not answer', activeCalls };
+}
+
+function apiAllows({ api }: Config): (peer: string) => boolean {
+  const allowed = new NetworkList(api.allow);
+  return (peer) => allowed.contains(peer);
+}
+
+/** Every address of this machine: what a wildcard stands for. */
+export function machineAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address));
+}

@@ -1,0 +1,55 @@
+import type { Clock, Log } from '../base/index.ts';
+import type { CallService } from '../pbx/call/index.ts';
+import type { UserAgent } from '../sip/ua/index.ts';
+
+/** How long phones may take to confirm the BYE of a call that we ended, in ms. */
+const farewell = 2000;
+
+export interface DrainOptions {
+  readonly calls: Pick<CallService, 'drain' | 'shutDown' | 'active'>;
+  readonly userAgent: Pick<UserAgent, 'dialogs'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long live calls may go on. */
+  readonly timeoutMs: number;
+  /** Aborted when there is no time to wait. */
+  readonly hurry: AbortSignal;
+}
+
+/**
+ * Takes no new calls, lets the live ones end by themselves for a while, then ends them and waits until the phones
+ * have heard it.
+ */
+export async function drain({ calls, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
+  log.info('draining', { active_calls: calls.active, timeout_s: timeoutMs / 1000 });
+  const idle = calls.drain();
+  await Promise.race([idle, elapsed(clock, timeoutMs, hurry)]);
+  if (calls.active === 0 && userAgent.dialogs === 0) return;
+  if (calls.active > 0) log.info('ending the remaining calls', { active_calls: calls.active });
+  calls.shutDown();
+  const patience = elapsed(clock, farewell, hurry);
+  await Promise.race([patience, quiet(userAgent, clock, hurry)]);
+}
+
+/** Resolves after `ms`, or at once when there is no time left. */
+function elapsed(clock: Clock, ms: number, hurry: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (hurry.aborted) return resolve();
+    const timer = clock.after(ms, resolve);
+    hurry.addEventListener('abort', () => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}
+
+/** Resolves when no dialog is left. */
+function quiet(userAgent: Pick<UserAgent, 'dialogs'>, clock: Clock, hurry: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (userAgent.dialogs === 0 || hurry.aborted) resolve();
+      else clock.after(20, look);
+    };
+    look();
+  });
+}

@@ -1,0 +1,61 @@
+import { pino } from 'pino';
+import { type Clock, isoTime, type Log, type LogFields } from '../base/index.ts';
+import type { Config } from './config.ts';
+
+/** A log and the way to have all of it written. */
+export interface OpenLog {
+  readonly log: Log;
+  /** Writes what is still in memory. */
+  flush(): void;
+}
+
+const pinoLevels = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error' } as const;
+const levelNames: Readonly<Record<string, string>> = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERROR' };
+
+/**
+ * The log that the configuration asks for: JSON lines by pino, or text for people. Throws an Error when the file
+ * can't be opened.
+ */
+export function openLog(options: Config['logging'], clock: Clock): OpenLog {
+  const toFile = options.output === 'file';
+  // Synchronous: a line that was logged before a crash is the one that explains it. Signalling logs a few lines a call.
+  const destination = pino.destination({ dest: toFile ? options.file_path : 1, sync: true, mkdir: true });
+  const sink =
+    options.format === 'text' ? { write: (line: string) => void destination.write(textOf(line)) } : destination;
+  const logger = pino(
+    {
+      level: pinoLevels[options.level],
+      base: null,
+      messageKey: 'message',
+      errorKey: 'error',
+      timestamp: () => `,"timestamp":"${isoTime(clock.wall())}"`,
+      formatters: { level: (label) => ({ level: levelNames[label] ?? label }) },
+    },
+    sink,
+  );
+  return { log: logOf(logger), flush: () => destination.flushSync() };
+}
+
+function logOf(logger: pino.Logger): Log {
+  return {
+    debug: (message, fields) => logger.debug(fields ?? {}, message),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warning: (message, fields) => logger.warn(fields ?? {}, message),
+    error: (message, fields) => logger.error(fields ?? {}, message),
+    child: (fields: LogFields) => logOf(logger.child(fields)),
+  };
+}
+
+/** `10:00:00.000 INFO    call   call started  caller=1001 callee=1002` */
+function textOf(line: string): string {
+  const { timestamp, level, logger, message, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const time = String(timestamp).slice(11, 23);
+  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${plain(value)}`);
+  const stack = typeof error === 'object' && error !== null && 'stack' in error ? `\n${error.stack}` : plain(error);
+  const trouble = error === undefined ? '' : ` error=${stack}`;
+  return `${time} ${String(level).padEnd(7)} ${String(logger ?? '').padEnd(10)} ${message}${rest.join('')}${trouble}\n`;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
+}
