@@ -273,10 +273,10 @@ export class PhoneCall {
   }
 
   /** Sends a re-INVITE. `sdp: null` sends none. */
-  reinvite(options: { readonly direction?: Direction; readonly sdp?: string | null } = {}): void {
+  reinvite(options: { readonly direction?: Direction; readonly sdp?: string | null } = {}): ClientTransaction {
     const { direction = 'sendrecv' } = options;
     const sdp = options.sdp === undefined ? this.phone.media.describe({ direction }) : options.sdp;
-    this.request('INVITE', { body: sdp ?? undefined, contentType: 'application/sdp' });
+    return this.request('INVITE', { body: sdp ?? undefined, contentType: 'application/sdp' });
   }
 
   request(method: string, options: InDialog = {}): ClientTransaction {
@@ -310,9 +310,14 @@ export class PhoneCall {
   /** Answers a request of the other side with 200, a re-INVITE with a session description. */
   agree(
     transaction: ServerTransaction,
-    options: { readonly status?: number; readonly direction?: Direction; readonly sdp?: string | null } = {},
+    options: {
+      readonly status?: number;
+      readonly direction?: Direction;
+      readonly sdp?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): void {
-    const { status = 200 } = options;
+    const { status = 200, headers = {} } = options;
     const invite = transaction.request.method === 'INVITE';
     const direction = options.direction ?? mirrored(new TextDecoder().decode(transaction.request.body));
     const sdp =
@@ -321,7 +326,7 @@ export class PhoneCall {
         : invite && status === 200
           ? this.phone.media.describe({ direction })
           : null;
-    this.#respond(transaction, status, { sdp });
+    this.#respond(transaction, status, { sdp, headers });
   }
 
   /** Called by the phone. */

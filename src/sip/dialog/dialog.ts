@@ -100,6 +100,8 @@ export class Dialog {
   #unacknowledged: {
     readonly sequence: number;
     readonly user: AcceptUser;
+    /** Whether the ACK is to bring the answer to our offer. */
+    readonly offering: boolean;
     repeat: Timer;
     readonly giveUp: Timer;
   } | null = null;
@@ -204,6 +206,7 @@ export class Dialog {
     const waiting = {
       sequence: transaction.request.cseq.number,
       user,
+      offering: transaction.request.body.length === 0,
       repeat: clock.after(interval, repeat),
       giveUp: clock.after(64 * t1, () => {
         this.#settle();
@@ -263,7 +266,8 @@ export class Dialog {
 
   /**
    * Takes a request that arrived inside the dialog. Throws SipError: 500 when it is older than one already seen
-   * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2).
+   * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2) or still waits for
+   * the answer to its offer (RFC 5407 §3.1.5).
    */
   receive(transaction: ServerTransaction): void {
     const { request } = transaction;
@@ -278,6 +282,9 @@ export class Dialog {
         const retryAfter = String(this.#context.random.below(10));
         throw new SipError(500, 'Another INVITE Is Pending', { headers: { 'Retry-After': retryAfter } });
       }
+      if (this.#unacknowledged?.offering) throw new SipError(491, 'Request Pending');
+      // Who asks for the next change has heard our 2xx: only its ACK was lost (RFC 5407 §3.1.4).
+      this.#settle();
       this.#inviteReceived = transaction;
       transaction.user = {
         onCancel: () => this.user.onCancel?.(transaction),

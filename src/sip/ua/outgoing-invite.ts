@@ -1,6 +1,6 @@
 import type { Timer } from '../../base/index.ts';
 import { Dialog, type DialogContext, type DialogUser, dialogStateOfResponse } from '../dialog/index.ts';
-import type { SipRequest, SipResponse } from '../message/index.ts';
+import { createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { ClientTransaction, Failure } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 
@@ -15,6 +15,14 @@ export interface OutgoingInviteUser {
   /** What the dialog hears once it is confirmed. */
   readonly dialog: DialogUser;
 }
+
+/** What is said in a dialog that is being hung up. */
+const unwanted: DialogUser = {
+  onRequest: (transaction) => {
+    const { request } = transaction;
+    transaction.respond(createResponse(request, request.method === 'BYE' ? 200 : 481));
+  },
+};
 
 /**
  * The UAC side of an INVITE that begins a call (RFC 3261 §13.2). It looks after itself to the end: once cancelled,
@@ -100,7 +108,7 @@ export class OutgoingInvite {
       state: dialogStateOfResponse(this.transaction.request, response),
       flow: this.transaction.flow,
       contactUser: this.#contactUser,
-      user: first ? this.#user.dialog : { onRequest: () => {} },
+      user: first ? this.#user.dialog : unwanted,
       context: this.#context,
     });
     this.#dialogs.set(tag, dialog);
