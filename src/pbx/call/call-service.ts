@@ -87,8 +87,9 @@ export class CallService {
 
   /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */
   #refuseLoops(request: SipRequest): void {
-    for (const { host, port, transport } of request.headers.all(Via)) {
-      if (this.#options.isOurs(host, port, transport)) throw new SipError(482, 'Loop Detected');
+    for (const { host, port, transport, params } of request.headers.all(Via)) {
+      // A phone behind a NAT may have our own private address; where it really is says `received`.
+      if (this.#options.isOurs(params.get('received') ?? host, port, transport)) throw new SipError(482, 'Loop Detected');
     }
   }
 

@@ -212,7 +212,12 @@ export class Call {
   #begin(plan: Plan): void {
     const { events, clock, limits } = this.#context;
     events.publish({ type: 'call.started', at: clock.wall(), call: this.facts });
-    this.#log.info('call started', { caller: this.#parties.caller, callee: this.#parties.callee });
+    this.#log.info('call started', {
+      leg: 'caller',
+      caller: this.#parties.caller,
+      callee: this.#parties.callee,
+      sip_call_id: this.facts.callerSipCallId,
+    });
     if (plan.kind === 'refuse') return this.#end(refused('system', plan.status, plan.text));
     this.#invite.provisional(100, undefined);
     try {
@@ -271,6 +276,7 @@ export class Call {
     });
     this.#branches.add(branch);
     this.#firstBranch ??= branch;
+    this.#log.info('phone called', { leg: 'callee', flow: target.flow.id, sip_call_id: branch.sipCallId });
   }
 
   /** The share of the INVITE's Max-Breadth for each of `count` branches (RFC 5393 §5.3.3); null when it has none. */
@@ -300,7 +306,7 @@ export class Call {
     this.#setupMs ??= clock.now() - this.#startedAt;
     this.#state = 'RINGING';
     events.publish({ type: 'call.ringing', at: this.#ringingAt, call: this.facts });
-    this.#log.info('callee rings');
+    this.#log.info('callee rings', { leg: 'callee' });
   }
 
   /**
@@ -366,6 +372,7 @@ export class Call {
     if (!this.#branches.has(branch)) return;
     this.#forget(branch);
     this.#refusals.push(refusal);
+    this.#log.info('phone refused', { leg: 'callee', sip_status: refusal.status, by: refusal.by });
     if (this.#winner) return;
     if (refusal.status >= 600 || this.#branches.size === 0) this.#giveUp();
   }
