@@ -99,10 +99,12 @@ export class ClientTransaction {
   #feed(input: ClientInput): void {
     const row = this.#machine[this.#state]?.[input];
     if (!row) return;
-    this.#state = row[0];
-    if (this.#state === 'terminated') this.#end();
+    const [next] = row;
+    this.#state = next;
+    if (next === 'terminated') this.#end();
     for (let i = 1; i < row.length; i++) this.#act(row[i] as ClientAction);
-    if (this.#state === 'terminated') this.#user.onTerminated?.();
+    // Not the state: what the user was told may have made it end the transaction meanwhile.
+    if (next === 'terminated') this.#user.onTerminated?.();
   }
 
   #end(): void {

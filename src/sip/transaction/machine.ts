@@ -6,5 +6,5 @@ export type Machine<State extends string, Input extends string, Action extends s
   readonly [S in State]: { readonly [I in Input]?: readonly [next: State, ...actions: Action[]] };
 };
 
-/** The timers of RFC 3261 §17 and RFC 6026, and three of ours: Trying (when a 100 is due), Patience (see its table), Cancelled. */
+/** The timers of RFC 3261 §17 and RFC 6026, and two of ours: Trying (when a 100 is due) and Patience (see non-invite-server). */
 export type TimerName = 'A' | 'B' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'J' | 'K' | 'L' | 'M' | 'Trying' | 'Patience';

@@ -32,7 +32,6 @@ export const nonInviteServer: Machine<NonInviteServerState, NonInviteServerInput
     'timer Patience': ['terminated', 'report timeout'],
     'respond 1xx': ['proceeding', 'stop Trying', 'send response'],
     'respond 2xx-6xx': ['completed', 'stop Trying', 'stop Patience', 'send response', 'start J'],
-    'transport error': ['trying', 'report transport error'],
   },
   proceeding: {
     request: ['proceeding', 'resend response'],

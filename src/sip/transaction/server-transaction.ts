@@ -5,7 +5,7 @@ import type { InviteServerAction, InviteServerInput, InviteServerState } from '.
 import type { Machine } from './machine.ts';
 import type { NonInviteServerAction, NonInviteServerInput, NonInviteServerState } from './non-invite-server.ts';
 import { TimerSet } from './timer-set.ts';
-import { tryingAfter } from './timers.ts';
+import { slowRepetitionAfter, tryingAfter } from './timers.ts';
 import type { TransactionContext } from './transaction-context.ts';
 
 /** What a server transaction tells the one who answers. All of it may be left out. */
@@ -79,13 +79,12 @@ export class ServerTransaction {
 
   /** Starts the timers that run before the user answers. */
   start(): void {
-    const { t1, t2 } = this.#context.timers;
+    const { timers } = this.#context;
     if (this.request.method === 'INVITE') {
       this.#timers.start('Trying', tryingAfter);
     } else {
-      // When a client over UDP begins to repeat itself only every T2: after T1 + 2·T1 + 4·T1 (RFC 4320 §4.1).
-      this.#timers.start('Trying', Math.max(t2 - t1, tryingAfter));
-      this.#timers.start('Patience', 64 * t1);
+      this.#timers.start('Trying', Math.max(slowRepetitionAfter(timers), tryingAfter));
+      this.#timers.start('Patience', 64 * timers.t1);
     }
   }
 
@@ -118,10 +117,12 @@ export class ServerTransaction {
   #feed(input: ServerInput): void {
     const row = this.#machine[this.#state]?.[input];
     if (!row) return;
-    this.#state = row[0];
-    if (this.#state === 'terminated') this.#end();
+    const [next] = row;
+    this.#state = next;
+    if (next === 'terminated') this.#end();
     for (let i = 1; i < row.length; i++) this.#act(row[i] as ServerAction);
-    if (this.#state === 'terminated') this.user.onTerminated?.();
+    // Not the state: what the user was told may have made it end the transaction meanwhile.
+    if (next === 'terminated') this.user.onTerminated?.();
   }
 
   #end(): void {

@@ -168,7 +168,7 @@ export class TransactionLayer implements TransportUser {
 
   #forget(transaction: ClientTransaction | ServerTransaction): void {
     if (transaction instanceof ClientTransaction) {
-      this.#clients.delete(transaction.key);
+      if (this.#clients.get(transaction.key) === transaction) this.#clients.delete(transaction.key);
       this.#byFlow.get(transaction.flow.id)?.delete(transaction);
       return;
     }
@@ -185,13 +185,15 @@ export class TransactionLayer implements TransportUser {
   }
 
   #receiveRequest(request: SipRequest, flow: Flow): void {
+    const user = this.#user;
+    if (!user) return;
     const known = this.#servers.get(serverKeyOf(request));
     if (known && (request.method !== 'ACK' || acknowledges(request, known))) {
       known.receive(request);
       return;
     }
     if (request.method === 'ACK') {
-      this.#user?.onAck(request, flow);
+      user.onAck(request, flow);
       return;
     }
     // Across a retry with credentials the CSeq rises, so what is alike here came by two ways (RFC 3261 §8.2.2.2).
@@ -209,9 +211,8 @@ export class TransactionLayer implements TransportUser {
     if (mergeKey !== null && !merged) this.#merge.set(mergeKey, transaction);
     transaction.start();
     if (merged) transaction.respond(createResponse(request, 482, { toTag: transaction.localTag }));
-    else if (request.method === 'CANCEL')
-      this.#user?.onCancel(transaction, this.#servers.get(serverKeyOf(request, 'INVITE')));
-    else this.#user?.onRequest(transaction);
+    else if (request.method === 'CANCEL') user.onCancel(transaction, this.#servers.get(serverKeyOf(request, 'INVITE')));
+    else user.onRequest(transaction);
   }
 }
 
