@@ -223,7 +223,7 @@ export class PhoneCall {
 
   /** Called by the phone when a CANCEL arrives. */
   cancelled(invite: ServerTransaction): void {
-    this.state = 'over';
+    if (invite === this.#incoming) this.state = 'over';
     invite.respond(createResponse(invite.request, 487, { toTag: this.localTag }));
   }
 

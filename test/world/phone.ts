@@ -39,6 +39,8 @@ export class Phone {
     acks: true,
     /** Answer BYE, OPTIONS, INFO and re-INVITE with 200. */
     agrees: true,
+    /** Answer a cancelled INVITE with 487. */
+    obeysCancel: true,
     /** Answers a new INVITE: 'ring' = 180 only, 'answer' = 180 and 200, 'silent' = nothing, a number = that status. */
     onInvite: 'silent' as 'ring' | 'answer' | 'silent' | number,
   };
@@ -82,7 +84,7 @@ export class Phone {
       onCancel: (cancel, invite) => {
         this.heard.push(cancel.request);
         cancel.respond(createResponse(cancel.request, invite ? 200 : 481, { toTag: invite?.localTag ?? 'none' }));
-        if (invite && !invite.answered) this.#callOf(cancel.request)?.cancelled(invite);
+        if (invite && !invite.answered && this.habits.obeysCancel) this.#callOf(cancel.request)?.cancelled(invite);
       },
       onAck: (ack) => {
         this.heard.push(ack);

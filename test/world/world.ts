@@ -85,7 +85,7 @@ export class World implements AsyncDisposable {
   /** A phone with an address of its own, listening, not registered. */
   async phone(
     number: string,
-    options: Partial<PhoneOptions> & { readonly transport?: TransportName } = {},
+    options: Partial<Omit<PhoneOptions, 'transport'>> & { readonly transport?: TransportName } = {},
   ): Promise<Phone> {
     const { transport = 'udp', ...rest } = options;
     const address = `10.0.0.${this.#nextHost++}`;

@@ -1,6 +1,6 @@
 import { relayAnswer, relayOffer, SdpError } from '../../sdp/index.ts';
-import type { SipRequest, SipResponse } from '../../sip/message/index.ts';
-import type { ClientTransaction, Failure, ServerTransaction } from '../../sip/transaction/index.ts';
+import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
 import { presentable } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
@@ -20,7 +20,6 @@ export class RelayedInvite {
   readonly #onAgreed: () => void;
   readonly #onOver: () => void;
   readonly #onBroken: (ending: Ending) => void;
-  #outgoing: ClientTransaction | null = null;
   #cancelled = false;
   #proceeding = false;
   #over = false;
@@ -52,15 +51,18 @@ export class RelayedInvite {
   start(): void {
     const offer = sdpOf(this.transaction.request);
     const from = this.#from.leg.negotiation;
+    const to = this.#to.leg.negotiation;
+    // The answer to a delayed offer is still on its way in an ACK (RFC 5407 §3.1.5).
+    if (from.phase !== 'stable' || to.phase !== 'stable') throw new SipError(491, 'Request Pending');
     try {
       let body = {};
       if (offer) {
         from.receiveOffer(offer);
-        body = sdpBody(relayOffer(from, this.#to.leg.negotiation));
+        body = sdpBody(relayOffer(from, to));
       }
-      this.#outgoing = this.#to.dialog.reinvite(body, {
+      this.#to.dialog.reinvite(body, {
         onResponse: (response) => this.#onResponse(response, offer !== null),
-        onFailure: (failure) => this.#onFailure(failure),
+        onFailure: () => this.#onFailure(),
       });
     } catch (error) {
       this.#rollback();
@@ -86,7 +88,7 @@ export class RelayedInvite {
   }
 
   #sendCancel(): void {
-    if (this.#outgoing) this.#context.userAgent.cancel(this.#outgoing);
+    this.#to.dialog.cancelInvite();
   }
 
   #onResponse(response: SipResponse, offered: boolean): void {
@@ -172,8 +174,11 @@ export class RelayedInvite {
     return presentable({ status: response.status, reason: null, by: 'phone' }).status;
   }
 
-  #onFailure(_failure: Failure): void {
-    if (!this.#over) this.#lost();
+  #onFailure(): void {
+    if (this.#over) return;
+    // A phone that has said something and then ignores the CANCEL has not lost the call.
+    if (this.#cancelled && this.#proceeding) this.#refuse(487);
+    else this.#lost();
   }
 
   #lost(): void {

@@ -80,6 +80,13 @@ export interface DialogContext {
   remove(dialog: Dialog): void;
 }
 
+interface SentInvite {
+  readonly transaction: ClientTransaction;
+  readonly user: ClientTransactionUser;
+  /** Runs when a final response is not to be waited for for ever. */
+  patience: Timer | null;
+}
+
 /** One dialog: makes requests of its state, keeps the order of the peer's, repeats our ACKs and 2xx. */
 export class Dialog {
   readonly state: DialogState;
@@ -91,7 +98,7 @@ export class Dialog {
   #hold: Disposable;
   #ended = false;
   /** Our INVITE that has no final response yet. */
-  #inviteSent: ClientTransaction | null = null;
+  #inviteSent: SentInvite | null = null;
   /** The peer's INVITE that we have not answered. */
   #inviteReceived: ServerTransaction | null = null;
   /** The ACK of our last INVITE that was answered with 2xx, to be sent again for each repetition of the 2xx. */
@@ -154,24 +161,50 @@ export class Dialog {
    */
   reinvite(request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
     if (this.busy) throw new SipError(491, 'Request Pending');
+    let accepted = false;
     const transaction = this.request('INVITE', request, {
       onResponse: (response) => {
         if (response.status < 200) return user.onResponse(response);
-        this.#inviteSent = null;
+        this.#inviteOver();
         if (response.status < 300) {
-          if (this.repeatAck(response.cseq.number)) return;
+          if (accepted) return void this.repeatAck(response.cseq.number);
+          accepted = true;
           this.refreshTarget(response);
         }
         user.onResponse(response);
       },
       onFailure: (failure) => {
-        this.#inviteSent = null;
+        this.#inviteOver();
         user.onFailure(failure);
       },
       onTerminated: () => user.onTerminated?.(),
     });
-    if (transaction.state === 'calling') this.#inviteSent = transaction;
+    if (transaction.state === 'calling') this.#inviteSent = { transaction, user, patience: null };
     return transaction;
+  }
+
+  /**
+   * Cancels our re-INVITE once it has had a provisional response. Its user hears the final response, or after 64·T1
+   * that there was none (RFC 3261 §9.1).
+   */
+  cancelInvite(): void {
+    if (!this.#inviteSent) return;
+    this.#context.transactions.cancel(this.#inviteSent.transaction);
+    this.#loseInvite(this.#inviteSent);
+  }
+
+  /** A provisional response has stopped the timers of our re-INVITE: without a final one it would wait for ever. */
+  #loseInvite(invite: SentInvite): void {
+    invite.patience ??= this.#context.clock.after(64 * this.#context.transactions.timers.t1, () => {
+      this.#inviteSent = null;
+      invite.transaction.abandon();
+      invite.user.onFailure('timeout');
+    });
+  }
+
+  #inviteOver(): void {
+    this.#inviteSent?.patience?.cancel();
+    this.#inviteSent = null;
   }
 
   /** Acknowledges the 2xx of our INVITE with this CSeq number (RFC 3261 §13.2.2.4). */
@@ -260,6 +293,7 @@ export class Dialog {
     if (this.#ended) return;
     this.#ended = true;
     this.#settle();
+    if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
     this.#hold[Symbol.dispose]();
     this.#context.remove(this);
   }

@@ -15,12 +15,7 @@ import {
   type Uri,
   withParam,
 } from '../message/index.ts';
-import type {
-  ClientTransaction,
-  ClientTransactionUser,
-  ServerTransaction,
-  TransactionLayer,
-} from '../transaction/index.ts';
+import type { ClientTransactionUser, ServerTransaction, TransactionLayer } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { IncomingInvite, type IncomingInviteUser } from './incoming-invite.ts';
 import { OutgoingInvite, type OutgoingInviteUser } from './outgoing-invite.ts';
@@ -158,11 +153,6 @@ export class UserAgent {
   /** Sends any other request outside a dialog. */
   request(method: string, request: OutOfDialogRequest, user: ClientTransactionUser): void {
     this.#transactions.request(this.#message(method, request), request.flow, user);
-  }
-
-  /** Sends the CANCEL of an INVITE that has had a provisional response. */
-  cancel(invite: ClientTransaction): void {
-    this.#transactions.cancel(invite);
   }
 
   /** Where the peer of `flow` reaches us. */

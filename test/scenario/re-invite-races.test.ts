@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest';
+import type { Phone } from '../world/phone.ts';
+import { heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { World } from '../world/world.ts';
+
+/** The ACKs that reach the phone from now on, those of refusals too. */
+function acksTo(world: World, phone: Phone): readonly string[] {
+  const acks: string[] = [];
+  world.network.onDeliver((_from, to, bytes) => {
+    const text = new TextDecoder().decode(bytes);
+    if (to.address === phone.address && text.startsWith('ACK ')) acks.push(text);
+  });
+  return acks;
+}
+
+test('both change the session at once: 491 each, the call goes on and the next try succeeds (RFC 3261 section 14.2)', async () => {
+  await using world = await World.start();
+  const talking = await talk(world);
+  const { alice, bob, call, answered } = talking;
+  alice.habits.agrees = false;
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  // Each phone has an INVITE of its own under way and says so.
+  for (const side of [call, answered]) {
+    for (const transaction of side.waiting.splice(0)) side.agree(transaction, { status: 491 });
+  }
+  world.run(100);
+  expect(call.last.status).toBe(491);
+  expect(answered.last.status).toBe(491);
+  alice.habits.agrees = true;
+  bob.habits.agrees = true;
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['bob']);
+  call.hangUp();
+  world.run(100);
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});
+
+test('a second re-INVITE while one is pending gets 500 with Retry-After (RFC 3261 section 14.2)', async () => {
+  await using world = await World.start();
+  const talking = await talk(world);
+  const { bob, call, answered } = talking;
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(50);
+  call.reinvite({ direction: 'inactive' });
+  world.run(50);
+  expect(call.last.status).toBe(500);
+  expect(Number(call.last.headers.get('Retry-After'))).toBeLessThanOrEqual(10);
+  expect(answered.waiting).toHaveLength(1);
+  answered.agree(answered.waiting.pop()!);
+  world.run(100);
+  expect(call.last.status).toBe(200);
+  bob.habits.agrees = true;
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
+  call.hangUp();
+  world.run(100);
+  world.settles();
+});
+
+test.each([481, 408])('a change answered with %i: the phone has lost the call, which ends', async (status) => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  answered.agree(answered.waiting.pop()!, { status });
+  world.run(100);
+  expect(alice.log).toContain('BYE');
+  expect(world.cdrs).toMatchObject([
+    { status: 'failed', termination_reason: 'error', terminated_by: 'callee', q850_cause: 41 },
+  ]);
+  expect(call.statuses.at(-1)).toBe(481);
+  world.settles();
+});
+
+test('a change that nobody answers ends the call after 64 T1', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await talk(world);
+  world.network.partition(bob.address);
+  call.reinvite({ direction: 'sendonly' });
+  world.run(31_900);
+  expect(world.cdrs).toEqual([]);
+  world.run(200);
+  expect(alice.log).toContain('BYE');
+  expect(world.cdrs).toMatchObject([{ status: 'failed', terminated_by: 'callee', q850_cause: 41 }]);
+  world.settles();
+});
+
+test('a phone that only ever says 100 to a change leaves nothing behind when the call ends', async () => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(40_000);
+  expect(answered.waiting).toHaveLength(1);
+  bob.habits.agrees = true;
+  answered.hangUp();
+  world.run(100);
+  expect(call.statuses.at(-1)).toBe(487);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'callee' }]);
+  world.settles();
+});
+
+test('a cancelled change that is never answered is given up after 64 T1, and another can be asked for', async () => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  bob.habits.obeysCancel = false;
+  const invite = call.reinvite({ direction: 'sendonly' });
+  world.run(300);
+  alice.transactions.cancel(invite);
+  world.run(31_900);
+  expect(call.statuses.at(-1)).toBe(200);
+  world.run(200);
+  expect(call.statuses.at(-1)).toBe(487);
+  answered.waiting.splice(0);
+  bob.habits.agrees = true;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(call.statuses.at(-1)).toBe(200);
+  call.hangUp();
+  world.run(100);
+  world.settles();
+});
+
+test('the other side hangs up while a change is pending: 487 and BYE; a refusal that comes late is acknowledged', async () => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  answered.hangUp();
+  world.run(100);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(call.statuses).toContain(487);
+  const acks = acksTo(world, bob);
+  answered.agree(answered.waiting.pop()!, { status: 487 });
+  world.run(100);
+  expect(acks).toHaveLength(1);
+  expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'callee' }]);
+  world.settles();
+});
+
+test('the one who asked for a change hangs up before it is answered; a 200 that comes late is acknowledged', async () => {
+  await using world = await World.start();
+  const { bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  call.hangUp();
+  answered.agree(answered.waiting.pop()!);
+  bob.habits.agrees = true;
+  world.run(1000);
+  expect(bob.log).toContain('BYE');
+  expect(bob.log.filter((entry) => entry === 'ACK')).toHaveLength(2);
+  expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'caller' }]);
+  world.settles();
+});
+
+test('a change while the caller has not yet acknowledged the answer is refused with 491 to the other side', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  alice.habits.acks = false;
+  const call = alice.call('1002');
+  world.run(100);
+  bob.lastCall.answer(200);
+  world.run(100);
+  bob.lastCall.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(bob.lastCall.last.status).toBe(491);
+  call.ack();
+  world.run(100);
+  bob.lastCall.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(bob.lastCall.last.status).toBe(200);
+  call.hangUp();
+  world.run(100);
+  world.settles();
+});
+
+test('a change before the answer to a delayed offer is refused with 491 and does no harm (RFC 5407 section 3.1.5)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  alice.habits.acks = false;
+  const call = alice.call('1002', { sdp: null });
+  world.run(100);
+  const answered = bob.lastCall;
+  answered.answer(200);
+  world.run(100);
+  answered.reinvite({ direction: 'sendonly' });
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(491);
+  expect(call.responses.at(-1)?.status).toBe(491);
+
+  call.responses.pop();
+  call.ack(alice.media.describe());
+  alice.habits.acks = true;
+  world.run(100);
+  expect(heardWhenBothSpeak(world, { alice, bob, call, answered })).toEqual(['alice', 'bob']);
+  call.hangUp();
+  world.run(100);
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});
