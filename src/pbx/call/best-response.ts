@@ -4,6 +4,8 @@ export interface BranchRefusal {
   readonly reason: string | null;
   /** Whether the phone said so, or we concluded it from its silence or its absence. */
   readonly by: 'phone' | 'us';
+  /** Header fields that go with it to the caller. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Within the 4xx the one that tells the caller most comes first (RFC 3261 §16.7 step 6 leaves the choice open). */
@@ -11,10 +13,10 @@ const telling = [486, 415, 488, 420, 484, 480, 404, 410, 403];
 
 /**
  * The response that the caller hears when every branch has refused (RFC 3261 §16.7): a 6xx before all, then the lowest
- * class, a silent phone last. `refusals` holds at least one.
+ * class of what may be said at all, within the 4xx a silent phone last. `refusals` holds at least one.
  */
 export function bestResponse(refusals: readonly BranchRefusal[]): BranchRefusal {
-  const [best] = refusals.toSorted((a, b) => rank(a.status) - rank(b.status));
+  const [best] = refusals.map(presentable).toSorted((a, b) => rank(a.status) - rank(b.status));
   if (!best) throw new Error('no branch has ended');
   return best;
 }
@@ -39,5 +41,6 @@ export function presentable(refusal: BranchRefusal): BranchRefusal {
   if (status === 481 || status === 482 || status === 483 || status === 487 || status === 491) {
     return { ...refusal, status: 480, reason: null };
   }
+  if (status === 415) return { ...refusal, headers: { Accept: 'application/sdp' } };
   return refusal;
 }

@@ -8,8 +8,7 @@ import {
 } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import {
-  Contact,
-  formatUri,
+  MaxBreadth,
   type NameAddress,
   noParams,
   Reason,
@@ -22,12 +21,13 @@ import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts'
 import type { IncomingInvite } from '../../sip/ua/index.ts';
 import type { CallFacts, EndedCall, Ending } from '../events/index.ts';
 import type { Plan, Target } from '../routing/index.ts';
-import { type BranchRefusal, bestResponse, presentable } from './best-response.ts';
+import type { BranchRefusal } from './best-response.ts';
 import { Branch } from './branch.ts';
 import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
 import { answerWithin, Conversation, type Side } from './conversation.ts';
 import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
+import { Fork } from './fork.ts';
 import { Leg, newSessionId } from './leg.ts';
 import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 
@@ -41,10 +41,14 @@ export interface CallParties {
   readonly callee: string;
 }
 
-/** How many phones one call may reach by redirections (3xx) before it is given up. */
-const maxRedirections = 10;
-
 const elsewhere = { Reason: 'SIP;cause=200;text="Call completed elsewhere"' };
+
+/** What is said when a call ends, beside why. */
+interface LastWords {
+  readonly reason?: string;
+  readonly toCaller?: Readonly<Record<string, string>>;
+  readonly toBranches?: Readonly<Record<string, string>>;
+}
 
 type CallEvent =
   | { readonly type: 'begin'; readonly plan: Plan }
@@ -78,9 +82,9 @@ export class Call {
   readonly #invite: IncomingInvite;
   readonly #media: CallMedia;
   readonly #startedAt: number;
-  readonly #branches = new Set<Branch>();
-  readonly #refusals: BranchRefusal[] = [];
-  readonly #visited = new Set<string>();
+  readonly #fork: Fork;
+  /** On how many ways the INVITE may go on at the same time (RFC 5393 §5.3.3); null when it does not say. */
+  readonly #maxBreadth: number | null;
   #state: CallState = 'IDLE';
   #caller: Leg | null = null;
   /** Whether the caller's INVITE carried the offer; else the callee makes it and the caller answers in the ACK. */
@@ -92,14 +96,12 @@ export class Call {
   #lastProgress = 0;
   /** The CSeq number of the callee's 2xx that waits for the caller's answer to be acknowledged. */
   #calleeUnacknowledged: number | null = null;
-  #firstBranch: Branch | null = null;
-  #redirections = 0;
   #ringingAt: number | null = null;
   #setupMs: number | null = null;
   #answeredAt: { readonly wall: number; readonly monotonic: number } | null = null;
   #timer: Timer | null = null;
 
-  /** Throws SipSyntaxError when the INVITE makes no dialog. */
+  /** Throws SipSyntaxError when the INVITE makes no dialog, or its Max-Breadth no sense. */
   constructor(options: {
     readonly transaction: ServerTransaction;
     readonly parties: CallParties;
@@ -121,6 +123,7 @@ export class Call {
       callerIp: transaction.flow.remote.address,
       startedAt: context.clock.wall(),
     };
+    this.#maxBreadth = transaction.request.headers.first(MaxBreadth) ?? null;
     this.#invite = context.userAgent.receiveInvite(transaction, parties.callee, {
       onCancel: (cancel) => this.#inbox.post({ type: 'caller cancelled', cancel }),
       dialog: {
@@ -128,6 +131,9 @@ export class Call {
         onCancel: (invite) => this.#inbox.post({ type: 'request cancelled', invite }),
       },
     });
+    this.#fork = this.#scope.own(
+      new Fork({ dialPlan: context.dialPlan, call: (target, maxBreadth) => this.#call(target, maxBreadth) }),
+    );
     this.#media = new CallMedia(context, this.id, () =>
       this.#inbox.post({ type: 'timeout', ending: hungUp('system', 'rtp_timeout', 'No media from either side') }),
     );
@@ -165,7 +171,7 @@ export class Call {
       case 'begin':
         return this.#begin(event.plan);
       case 'caller cancelled':
-        return this.#end(refused('caller', 487, 'The caller cancelled'), reasonHeader(event.cancel));
+        return this.#end(refused('caller', 487, 'The caller cancelled'), { toBranches: reasonHeader(event.cancel) });
       case 'caller silent':
         return this.#end(broken(102, 'The caller never acknowledged the answer'));
       case 'caller acknowledged':
@@ -233,26 +239,11 @@ export class Call {
     if (limits.inviteTimeout > 0) {
       this.#after(limits.inviteTimeout, () => unanswered('Nobody answered in time'));
     }
-    this.#ring(plan.targets);
+    this.#fork.ring(plan.targets, this.#maxBreadth);
+    if (this.#fork.size === 0) this.#giveUp();
   }
 
-  #ring(targets: readonly Target[]): void {
-    const fresh = targets.filter(({ uri }) => !this.#visited.has(formatUri(uri)));
-    const breadth = this.#breadthFor(fresh.length);
-    for (const target of fresh) {
-      this.#visited.add(formatUri(target.uri));
-      try {
-        this.#call(target, breadth);
-      } catch (error) {
-        const refusal = refusalOfMedia(error);
-        if (!(refusal instanceof SipError)) throw error;
-        this.#refusals.push({ status: refusal.status, reason: refusal.reason, by: 'us' });
-      }
-    }
-    if (this.#branches.size === 0) this.#giveUp();
-  }
-
-  #call(target: Target, breadth: string | null): void {
+  #call(target: Target, maxBreadth: number | null): Branch {
     const { caller, callerName, callee } = this.#parties;
     const host = this.#context.identityHost(target.flow);
     const branch = new Branch({
@@ -264,7 +255,7 @@ export class Call {
       to: address(null, callee, host),
       callerNumber: caller,
       maxForwards: maxForwardsOf(this.#invite.request) - 1,
-      headers: breadth === null ? {} : { 'Max-Breadth': breadth },
+      headers: maxBreadth === null ? {} : { [MaxBreadth.name]: String(maxBreadth) },
       user: {
         onProgress: (from, response, tag) => this.#inbox.post({ type: 'progress', branch: from, response, tag }),
         onAnswer: (from, response, dialog) => this.#inbox.post({ type: 'answer', branch: from, response, dialog }),
@@ -274,22 +265,12 @@ export class Call {
         onRequestCancelled: (_from, invite) => this.#inbox.post({ type: 'request cancelled', invite }),
       },
     });
-    this.#branches.add(branch);
-    this.#firstBranch ??= branch;
     this.#log.info('phone called', { leg: 'callee', flow: target.flow.id, sip_call_id: branch.sipCallId });
-  }
-
-  /** The share of the INVITE's Max-Breadth for each of `count` branches (RFC 5393 §5.3.3); null when it has none. */
-  #breadthFor(count: number): string | null {
-    const text = this.#invite.request.headers.get('Max-Breadth');
-    if (text === undefined || count === 0) return null;
-    const share = Math.floor(Number(text) / count);
-    if (!(share >= 1)) throw new SipError(440, 'Max-Breadth Exceeded');
-    return String(share);
+    return branch;
   }
 
   #onProgress(branch: Branch, response: SipResponse, tag: string): void {
-    if (!this.#branches.has(branch) || this.#winner) return;
+    if (!this.#fork.has(branch) || this.#winner) return;
     // A branch that has gone says nothing about the call (RFC 6228), and the queue of a phone is not the caller's.
     if (response.status === 199) return;
     this.#noteRinging();
@@ -346,60 +327,46 @@ export class Call {
   }
 
   #onRefused(branch: Branch, response: SipResponse): void {
-    if (response.status >= 300 && response.status < 400 && this.#branches.has(branch) && !this.#winner) {
-      const targets = this.#redirected(response);
-      if (targets.length > 0) {
-        this.#forget(branch);
-        return this.#ring(targets);
-      }
+    if (!this.#fork.has(branch)) return;
+    if (this.#winner || !this.#fork.redirect(branch, response)) {
+      return this.#drop(branch, { status: response.status, reason: response.reason, by: 'phone' });
     }
-    this.#drop(branch, { status: response.status, reason: response.reason, by: 'phone' });
-  }
-
-  /** The phones that a 3xx leads to: those of our own directory, each once and a bounded number in all. */
-  #redirected(response: SipResponse): readonly Target[] {
-    const targets: Target[] = [];
-    for (const contact of response.headers.all(Contact)) {
-      if (contact === '*' || ++this.#redirections > maxRedirections) continue;
-      const plan = this.#context.dialPlan.plan(contact.uri);
-      if (plan.kind === 'ring') targets.push(...plan.targets);
-    }
-    return targets.filter(({ uri }) => !this.#visited.has(formatUri(uri)));
+    this.#noteSilence(branch);
+    if (this.#fork.size === 0) this.#giveUp();
   }
 
   /** A branch has come to nothing; with the last one, or a 6xx, the call has. */
   #drop(branch: Branch, refusal: BranchRefusal): void {
-    if (!this.#branches.has(branch)) return;
-    this.#forget(branch);
-    this.#refusals.push(refusal);
-    this.#log.info('phone refused', { leg: 'callee', sip_status: refusal.status, by: refusal.by });
+    if (!this.#fork.has(branch)) return;
+    this.#fork.drop(branch, refusal);
+    this.#noteSilence(branch);
     if (this.#winner) return;
-    if (refusal.status >= 600 || this.#branches.size === 0) this.#giveUp();
+    if (refusal.status >= 600 || this.#fork.size === 0) this.#giveUp();
   }
 
-  #forget(branch: Branch): void {
-    this.#branches.delete(branch);
+  /** Nothing more will be heard of a branch: another may play to the caller. */
+  #noteSilence(branch: Branch): void {
     if (this.#heard?.branch === branch) this.#heard = null;
-    if (branch !== this.#winner) branch[Symbol.dispose]();
   }
 
   #giveUp(): void {
-    const best = presentable(bestResponse(this.#refusals));
-    const party = best.by === 'phone' ? 'callee' : 'system';
-    this.#end(refused(party, best.status, best.reason ?? `Refused with ${best.status}`), {}, best.reason ?? undefined);
+    const { status, reason, by, headers } = this.#fork.best();
+    const ending = refused(by === 'phone' ? 'callee' : 'system', status, reason ?? `Refused with ${status}`);
+    this.#end(ending, { toCaller: headers ?? {}, ...(reason === null ? {} : { reason }) });
   }
 
   /** The call can't begin: `error` says why to the caller. */
   #refuseCall(error: unknown): void {
     const refusal = refusalOfMedia(error);
     if (!(refusal instanceof SipError)) throw error;
-    this.#end(refused('system', refusal.status, refusal.reason), refusal.headers, refusal.reason);
+    const { status, reason, headers: toCaller } = refusal;
+    this.#end(refused('system', status, reason), { toCaller, reason });
   }
 
   // --- the answer ---
 
   #onAnswer(branch: Branch, response: SipResponse, dialog: Dialog): void {
-    if (!this.#branches.has(branch) || this.#winner || !this.#caller) {
+    if (!this.#fork.has(branch) || this.#winner || !this.#caller) {
       dialog.ack(response.cseq.number);
       dialog.bye(elsewhere);
       return;
@@ -442,10 +409,9 @@ export class Call {
     const { clock, events, limits } = this.#context;
     this.#winner = branch;
     if (!this.#offered) this.#calleeUnacknowledged = dialog.state.localSequence;
-    for (const other of this.#branches) {
-      if (other === branch) continue;
+    for (const other of this.#fork.others(branch)) {
       other.abandon(elsewhere);
-      this.#forget(other);
+      this.#fork.remove(other);
     }
     this.#timer?.cancel();
     this.#state = 'ACTIVE';
@@ -507,7 +473,7 @@ export class Call {
     const conversation = this.#conversation;
     if (conversation) return conversation.onRequest(conversation[from], transaction);
     const { userAgent } = this.#context;
-    if (transaction.request.method !== 'BYE') return answerWithin(userAgent, transaction);
+    if (transaction.request.method !== 'BYE') return answerWithin(userAgent, this.#invite.dialog, transaction);
     // A caller may leave an early dialog with BYE instead of CANCEL (RFC 3261 §15).
     transaction.respond(userAgent.response(transaction, 200));
     this.#end(refused('caller', 487, 'The caller hung up'));
@@ -526,10 +492,10 @@ export class Call {
   }
 
   /**
-   * The one way in which a call ends. `ending` names who ended it, and only the others are told; `headers` go with the
-   * refusal of an unanswered call and with what is sent to its branches.
+   * The one way in which a call ends. `ending` names who ended it, and only the others are told: an unanswered caller
+   * with further header fields and a reason phrase, the branches that still ring with header fields of their own.
    */
-  #end(ending: Ending, headers: Readonly<Record<string, string>> = {}, reason?: string): void {
+  #end(ending: Ending, words: LastWords = {}): void {
     if (this.#state === 'TERMINATING') return;
     this.#state = 'TERMINATING';
     this.#timer?.cancel();
@@ -540,14 +506,12 @@ export class Call {
       conversation.callee.dialog.ack(this.#calleeUnacknowledged);
       this.#calleeUnacknowledged = null;
     }
-    for (const branch of this.#branches) if (branch !== this.#winner) branch.abandon(headers);
-    this.#invite.reject(ending.sipStatus, reason, { ...why, ...headers });
+    for (const branch of this.#fork.others(this.#winner)) branch.abandon(words.toBranches ?? {});
+    this.#invite.reject(ending.sipStatus, words.reason, { ...why, ...words.toCaller });
     for (const side of conversation ? [conversation.caller, conversation.callee] : []) {
       side.dialog.bye(why);
     }
     this.#media.end((caller, callee) => this.#record(ending, { caller, callee }));
-    for (const branch of this.#branches) branch[Symbol.dispose]();
-    this.#branches.clear();
     this.#scope[Symbol.dispose]();
     this.#onOver(this);
   }
@@ -555,7 +519,7 @@ export class Call {
   #record(ending: Ending, media: EndedCall['media']): void {
     const { clock, events } = this.#context;
     const now = clock.now();
-    const branch = this.#winner ?? this.#firstBranch;
+    const branch = this.#winner ?? this.#fork.first;
     const call: EndedCall = {
       ...this.facts,
       calleeSipCallId: branch?.sipCallId ?? null,

@@ -1,0 +1,135 @@
+import {
+  Contact,
+  formatUri,
+  type NameAddress,
+  SipError,
+  type SipResponse,
+  SipSyntaxError,
+} from '../../sip/message/index.ts';
+import type { DialPlan, Target } from '../routing/index.ts';
+import { type BranchRefusal, bestResponse } from './best-response.ts';
+import type { Branch } from './branch.ts';
+import { refusalOfMedia } from './session-body.ts';
+
+/** How many phones one call may reach by redirections (3xx) before it is given up. */
+const maxRedirections = 10;
+
+/** The phones that are called at the same time for one call, and what became of those that refused. */
+export class Fork implements Disposable {
+  readonly #dialPlan: DialPlan;
+  readonly #call: (target: Target, maxBreadth: number | null) => Branch;
+  /** Each branch with its share of the Max-Breadth, null where the caller set none. */
+  readonly #branches = new Map<Branch, number | null>();
+  readonly #refusals: BranchRefusal[] = [];
+  readonly #visited = new Set<string>();
+  #first: Branch | null = null;
+  #redirections = 0;
+
+  constructor(options: {
+    readonly dialPlan: DialPlan;
+    /** Calls one phone. What it throws as SipError or as a fault of SDP is a refusal. */
+    readonly call: (target: Target, maxBreadth: number | null) => Branch;
+  }) {
+    this.#dialPlan = options.dialPlan;
+    this.#call = options.call;
+  }
+
+  /** Branches that have neither refused nor been removed. */
+  get size(): number {
+    return this.#branches.size;
+  }
+
+  /** The branch that was called first. */
+  get first(): Branch | null {
+    return this.#first;
+  }
+
+  has(branch: Branch): boolean {
+    return this.#branches.has(branch);
+  }
+
+  /** All branches but `winner`. */
+  others(winner: Branch | null): readonly Branch[] {
+    return [...this.#branches.keys()].filter((branch) => branch !== winner);
+  }
+
+  /** Calls those `targets` that have not been called yet, which share `breadth` (RFC 5393 §5.3.3). */
+  ring(targets: readonly Target[], breadth: number | null): void {
+    const fresh = this.#unvisited(targets);
+    if (fresh.length === 0) return;
+    const share = breadth === null ? null : Math.floor(breadth / fresh.length);
+    if (share !== null && share < 1) {
+      this.#refusals.push({ status: 440, reason: 'Max-Breadth Exceeded', by: 'us' });
+      return;
+    }
+    for (const target of fresh) {
+      this.#visited.add(formatUri(target.uri));
+      try {
+        const branch = this.#call(target, share);
+        this.#branches.set(branch, share);
+        this.#first ??= branch;
+      } catch (error) {
+        const refusal = refusalOfMedia(error);
+        if (!(refusal instanceof SipError)) throw error;
+        const { status, reason, headers } = refusal;
+        this.#refusals.push({ status, reason, by: 'us', headers });
+      }
+    }
+  }
+
+  /** Calls the phones that the 3xx of `branch` leads to, in its place; false when it leads to none. */
+  redirect(branch: Branch, response: SipResponse): boolean {
+    if (response.status < 300 || response.status >= 400) return false;
+    const targets = this.#redirected(response);
+    if (targets.length === 0) return false;
+    const share = this.#branches.get(branch) ?? null;
+    this.remove(branch);
+    this.ring(targets, share);
+    return true;
+  }
+
+  /** Notes that `branch` has come to nothing. */
+  drop(branch: Branch, refusal: BranchRefusal): void {
+    this.remove(branch);
+    this.#refusals.push(refusal);
+  }
+
+  /** Forgets a branch and gives back what it held. */
+  remove(branch: Branch): void {
+    if (this.#branches.delete(branch)) branch[Symbol.dispose]();
+  }
+
+  /** What the caller is to hear of all that refused. Throws when none has. */
+  best(): BranchRefusal {
+    return bestResponse(this.#refusals);
+  }
+
+  [Symbol.dispose](): void {
+    for (const branch of [...this.#branches.keys()]) this.remove(branch);
+  }
+
+  #unvisited(targets: readonly Target[]): readonly Target[] {
+    return targets.filter(({ uri }) => !this.#visited.has(formatUri(uri)));
+  }
+
+  /** The phones that a 3xx leads to: those of our own directory, each once and a bounded number in all. */
+  #redirected(response: SipResponse): readonly Target[] {
+    const targets: Target[] = [];
+    for (const contact of contactsOf(response)) {
+      if (contact === '*' || ++this.#redirections > maxRedirections) continue;
+      const plan = this.#dialPlan.plan(contact.uri);
+      if (plan.kind === 'ring') targets.push(...plan.targets);
+    }
+    return this.#unvisited(targets);
+  }
+}
+
+/** None where they can't be read. */
+function contactsOf(response: SipResponse): readonly (NameAddress | '*')[] {
+  try {
+    return response.headers.all(Contact);
+  } catch (error) {
+    if (error instanceof SipSyntaxError) return [];
+    throw error;
+  }
+}
