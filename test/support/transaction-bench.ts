@@ -56,7 +56,8 @@ export class BenchFlow implements Flow {
   }
 
   onClose(listener: () => void): Disposable {
-    this.#closeListeners.add(listener);
+    if (this.closed) this.#clock.after(0, listener);
+    else this.#closeListeners.add(listener);
     return { [Symbol.dispose]: () => this.#closeListeners.delete(listener) };
   }
 
