@@ -51,7 +51,6 @@ export function openConfiguredStore(config: Config, log: Log): Promise<Store> {
     log: log.child({ logger: 'store' }),
     clock: new SystemClock(),
     directory: process.cwd(),
-    random: systemRandom,
   });
 }
 
