@@ -36,7 +36,7 @@ export interface CallingPhone {
 
 /** One call as a phone sees it, from either end. */
 export class PhoneCall {
-  readonly phone: CallingPhone;
+  phone: CallingPhone;
   readonly callId: string;
   readonly direction: 'out' | 'in';
   /** Responses to our INVITEs and other requests of this call, in order. */
@@ -265,6 +265,12 @@ export class PhoneCall {
   }
 
   // --- in the dialog ---
+
+  /** The dialog goes on at another phone, as when one phone changes from one network to another. */
+  moveTo(phone: CallingPhone): void {
+    while (phone.nextSequence() <= this.phone.nextSequence()) phone.nextSequence();
+    this.phone = phone;
+  }
 
   hangUp(): void {
     this.#repeats?.cancel();

@@ -87,8 +87,7 @@ export class World implements AsyncDisposable {
     number: string,
     options: Partial<Omit<PhoneOptions, 'transport'>> & { readonly transport?: TransportName } = {},
   ): Promise<Phone> {
-    const { transport = 'udp', ...rest } = options;
-    const address = `10.0.0.${this.#nextHost++}`;
+    const { transport = 'udp', address = `10.0.0.${this.#nextHost++}`, ...rest } = options;
     const phone = new Phone({
       number,
       password: passwordOf(number),

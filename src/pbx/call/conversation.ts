@@ -56,7 +56,7 @@ export class Conversation {
       case 'INFO':
         return this.#relayInfo(from, transaction);
       default:
-        return answerWithin(userAgent, transaction);
+        return answerWithin(userAgent, from.dialog, transaction);
     }
   }
 
@@ -70,6 +70,11 @@ export class Conversation {
     for (const relayed of this.#relayed) relayed.close();
   }
 
+  #connect(): void {
+    for (const { leg, dialog } of [this.caller, this.callee]) leg.signalling = dialog.flow.remote.address;
+    this.#media.connect(this.caller.leg, this.callee.leg, true);
+  }
+
   #other(side: Side): Side {
     return side === this.caller ? this.callee : this.caller;
   }
@@ -80,7 +85,7 @@ export class Conversation {
       from,
       to: this.#other(from),
       context: this.#context,
-      onAgreed: () => this.#media.connect(this.caller.leg, this.callee.leg, true),
+      onAgreed: () => this.#connect(),
       onOver: () => this.#relayed.delete(relayed),
       onBroken: (ending) => this.#end(ending),
     });
@@ -128,10 +133,16 @@ export class Conversation {
 }
 
 /** Answers what a dialog of ours can always answer by itself; refuses the rest. */
-export function answerWithin(userAgent: CallContext['userAgent'], transaction: ServerTransaction): void {
+export function answerWithin(
+  userAgent: CallContext['userAgent'],
+  dialog: Dialog,
+  transaction: ServerTransaction,
+): void {
   const { method, body } = transaction.request;
   if (method === 'OPTIONS') return transaction.respond(userAgent.optionsResponse(transaction));
   // A refresh of the Contact or of a session timer; one that offers media is not taken yet and so not in Allow.
-  if (method === 'UPDATE' && body.length === 0) return transaction.respond(userAgent.response(transaction, 200));
+  if (method === 'UPDATE' && body.length === 0) {
+    return transaction.respond(dialog.respondable(transaction, 200, undefined, {}));
+  }
   throw new SipError(405, 'Method Not Allowed', { headers: { Allow: userAgent.capabilities['Allow'] ?? '' } });
 }

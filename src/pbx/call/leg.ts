@@ -7,8 +7,8 @@ import type { CallContext } from './call-context.ts';
 /** One end of a call as media sees it: a port pair of its own, and what its dialog has negotiated. */
 export class Leg implements Disposable {
   readonly port: PortPair;
-  /** The source IP of the leg's signalling. */
-  readonly signalling: string;
+  /** The source IP of the leg's signalling, from where its media may come as well. */
+  signalling: string;
   negotiation: LegNegotiation;
   readonly #media: MediaEngine;
   /** Counts up when a description that was only a preview becomes final, so that the latch is learned anew. */

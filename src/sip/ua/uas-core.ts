@@ -108,19 +108,23 @@ export class UasCore implements TransactionLayerUser {
     if (request.toTag !== null && method !== 'REGISTER') {
       const dialog = this.#dialogOf(request);
       if (!dialog) throw new SipError(481, 'Call/Transaction Does Not Exist');
+      if (!namedMethods.has(method)) throw this.#unsupported(method);
       this.#checkRequire(request);
       return dialog.receive(transaction);
     }
     const handler = this.#handlers.get(method);
-    if (!handler) {
-      const { Allow } = this.#capabilities();
-      const headers = Allow === undefined ? {} : { Allow };
-      if (namedMethods.has(method)) throw new SipError(405, 'Method Not Allowed', { headers });
-      throw new SipError(501, 'Not Implemented', { headers });
-    }
+    if (!handler) throw this.#unsupported(method);
     if (request.uri.kind === 'other') throw new SipError(416, 'Unsupported URI Scheme');
     this.#checkRequire(request);
     handler(transaction);
+  }
+
+  /** RFC 3261 §8.2.1, §21.5.2 */
+  #unsupported(method: string): SipError {
+    const { Allow } = this.#capabilities();
+    const headers = Allow === undefined ? {} : { Allow };
+    if (namedMethods.has(method)) return new SipError(405, 'Method Not Allowed', { headers });
+    return new SipError(501, 'Not Implemented', { headers });
   }
 
   /** RFC 3261 §8.2.2.3 */

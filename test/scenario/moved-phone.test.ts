@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { World } from '../world/world.ts';
+
+test('a phone that reconnects over TCP is answered and called on its new connection', async () => {
+  await using world = await World.start();
+  const talking = await talk(world, { alice: { transport: 'tcp' } });
+  const { alice, bob, call, answered } = talking;
+  const before = alice.flow;
+  world.network.disconnect(alice.address);
+  world.run(1000);
+  expect(alice.flow.id).not.toBe(before.id);
+  expect(world.cdrs).toEqual([]);
+
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(call.last.status).toBe(200);
+  answered.reinvite({ direction: 'inactive' });
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  answered.hangUp();
+  world.run(100);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(bob.statuses('BYE')).toEqual([200]);
+  expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'callee' }]);
+  world.settles();
+});
+
+test('the connection of a talking phone is lost and it never returns: the other hangs up, nothing is left', async () => {
+  await using world = await World.start();
+  const { alice, call, answered } = await talk(world, { alice: { transport: 'tcp' } });
+  world.network.disconnect(alice.address);
+  world.network.partition(alice.address);
+  world.run(1000);
+  expect(world.cdrs).toEqual([]);
+  answered.hangUp();
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  expect(call.state).toBe('talking');
+  expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'callee' }]);
+  world.settles();
+});
+
+test('a phone that comes back from another network is reached and heard there', async () => {
+  await using world = await World.start();
+  const talking = await talk(world);
+  const { alice, bob, call, answered } = talking;
+  const elsewhere = await world.phone('1001', { address: '172.20.0.9' });
+  elsewhere.calls.push(call);
+  call.moveTo(elsewhere);
+  // Behind a NAT: its media comes from where its signalling comes from, not from where it says.
+  call.reinvite({ sdp: elsewhere.media.describe({ address: '192.168.7.7' }) });
+  world.run(100);
+  expect(call.last.status).toBe(200);
+  expect(heardWhenBothSpeak(world, { alice: elsewhere, bob, call, answered })).toContain('alice');
+  expect(heardWhenBothSpeak(world, { alice: elsewhere, bob, call, answered })).toEqual(['alice', 'bob']);
+
+  answered.hangUp();
+  world.run(100);
+  expect(elsewhere.log.at(-1)).toBe('BYE');
+  expect(alice.log).not.toContain('BYE');
+  world.settles();
+});
