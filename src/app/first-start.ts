@@ -37,7 +37,10 @@ export function serverLines(servers: readonly PhoneServer[]): string[] {
     const server = formatAddress(address);
     transports.set(server, [...(transports.get(server) ?? []), transport]);
   }
-  return [...transports].map(([server, names]) => `  server ${server}   transport ${names.join(' or ')}`);
+  const lines = [...transports].map(([server, names]) => `  server ${server}   transport ${names.join(' or ')}`);
+  // What only a phone on this very machine can use comes last, where there is anything else.
+  const [outside, inside] = [lines.filter((line) => !isLoopback(line)), lines.filter(isLoopback)];
+  return [...outside, ...inside.map((line) => `${line}   (phones on this machine)`)];
 }
 
 /**
@@ -51,4 +54,8 @@ export function writeFirstStart(directory: string, text: string): string {
   rmSync(file, { force: true });
   writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
   return file;
+}
+
+function isLoopback(line: string): boolean {
+  return line.startsWith('  server 127.') || line.startsWith('  server [::1]');
 }

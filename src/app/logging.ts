@@ -5,6 +5,8 @@ import type { Config } from './config.ts';
 /** A log and the way to have all of it written. */
 export interface OpenLog {
   readonly log: Log;
+  /** Writes what was logged so far, and from now on each line at once: what is for people comes before. */
+  start(): void;
   /** Writes what is still in memory. */
   flush(): void;
 }
@@ -20,8 +22,19 @@ export function openLog(options: Config['logging'], clock: Clock): OpenLog {
   const toFile = options.output === 'file';
   // Synchronous: a line that was logged before a crash is the one that explains it. Signalling logs a few lines a call.
   const destination = pino.destination({ dest: toFile ? options.file_path : 1, sync: true, mkdir: true });
-  const sink =
-    options.format === 'text' ? { write: (line: string) => void destination.write(textOf(line)) } : destination;
+  const format = options.format === 'text' ? textOf : (line: string) => line;
+  let held: string[] | null = [];
+  const sink = {
+    write: (line: string) => {
+      if (held) held.push(line);
+      else destination.write(format(line));
+    },
+  };
+  const start = (): void => {
+    const lines = held ?? [];
+    held = null;
+    for (const line of lines) sink.write(line);
+  };
   const logger = pino(
     {
       level: pinoLevels[options.level],
@@ -33,7 +46,14 @@ export function openLog(options: Config['logging'], clock: Clock): OpenLog {
     },
     sink,
   );
-  return { log: logOf(logger), flush: () => destination.flushSync() };
+  return {
+    log: logOf(logger),
+    start,
+    flush: () => {
+      start();
+      destination.flushSync();
+    },
+  };
 }
 
 function logOf(logger: pino.Logger): Log {

@@ -99,7 +99,12 @@ async function makeFirstExtensions(config: Config, store: Store): Promise<readon
 }
 
 /** Says where the exchange listens and what to type into a phone; on the first start with the passwords, kept in a file. */
-function announce(running: RunningExchange, config: Config, made: readonly FirstExtension[], { log }: OpenLog): void {
+function announce(
+  running: RunningExchange,
+  config: Config,
+  made: readonly FirstExtension[],
+  { log, start }: OpenLog,
+): void {
   const servers = running.servers;
   if (made.length > 0) {
     const text = firstStartText(made, servers);
@@ -108,8 +113,10 @@ function announce(running: RunningExchange, config: Config, made: readonly First
   } else if (process.stdout.isTTY) {
     process.stdout.write(`sip-pbx ${version} listens:\n${serverLines(servers).join('\n')}\n\n`);
   }
+  start();
   const { health, metrics } = running.pages;
   log.info('sip-pbx is ready', {
+    logger: 'app',
     version,
     sip: servers.map(({ transport, address }) => `${transport} ${formatAddress(address)}`),
     ...(health ? { health: `http://${formatAddress(health)}/health` } : {}),

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { silentLog, VirtualClock } from '../base/index.ts';
+import { drain } from './drain.ts';
+
+/** Calls that end only when told to, and dialogs that end with them. */
+function stage() {
+  const clock = new VirtualClock();
+  const hurry = new AbortController();
+  let active = 1;
+  let ended = () => {};
+  const said: string[] = [];
+  const calls = {
+    get active() {
+      return active;
+    },
+    drain: () =>
+      new Promise<void>((resolve) => {
+        ended = resolve;
+      }),
+    shutDown: () => {
+      said.push(`shut down at ${clock.now()}`);
+      active = 0;
+    },
+  };
+  const userAgent = {
+    get dialogs() {
+      return active;
+    },
+  };
+  const done = drain({ calls, userAgent, clock, log: silentLog, timeoutMs: 25_000, hurry: hurry.signal });
+  return {
+    clock,
+    hurry,
+    said,
+    done,
+    end: () => {
+      active = 0;
+      ended();
+    },
+  };
+}
+
+test('live calls may end by themselves, and none is ended then', async () => {
+  const { done, end, said } = stage();
+  end();
+  await done;
+  expect(said).toEqual([]);
+});
+
+test('calls that are still live after the time are ended', async () => {
+  const { clock, done, said } = stage();
+  clock.advance(24_999);
+  await Promise.resolve();
+  expect(said).toEqual([]);
+  clock.advance(1);
+  await done;
+  expect(said).toEqual(['shut down at 25000']);
+});
+
+test('in a hurry they are ended at once', async () => {
+  const { hurry, done, said } = stage();
+  hurry.abort();
+  await done;
+  expect(said).toEqual(['shut down at 0']);
+});
