@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { World } from '../world/world.ts';
+
+test('a phone that rings for invite_timeout is cancelled and the caller hears 408', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(180);
+  world.run(59_000);
+  expect(call.statuses).toEqual([180]);
+  world.run(1000);
+  expect(call.statuses).toEqual([180, 408]);
+  expect(call.last.headers.get('Reason')).toMatch(/^Q\.850;cause=19;/);
+  expect(bob.log.at(-1)).toBe('CANCEL');
+  expect(bob.lastCall.state).toBe('over');
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    {
+      status: 'no_answer',
+      termination_reason: 'no_answer',
+      terminated_by: 'system',
+      sip_status: 408,
+      q850_cause: 19,
+      duration: 60,
+      billsec: 0,
+    },
+  ]);
+});
+
+test('a phone that is entirely silent is given up after 64·T1 (timer B, RFC 3261 §17.1.1.2)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  world.network.partition(bob.address);
+  const call = alice.call('1002');
+  world.run(31_900);
+  expect(call.statuses).toEqual([]);
+  world.run(200);
+  expect(call.statuses).toEqual([408]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    { status: 'no_answer', termination_reason: 'no_answer', terminated_by: 'system', sip_status: 408, q850_cause: 18 },
+  ]);
+});
+
+test('a caller that repeats its INVITE for the whole time is still one call', async () => {
+  await using world = await World.start({ network: { duplicate: 1 } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  expect(bob.calls).toHaveLength(1);
+  bob.lastCall.answer(180);
+  world.run(50);
+  bob.lastCall.answer(200);
+  world.run(50);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toHaveLength(1);
+  expect(world.events.filter(({ type }) => type === 'call.started')).toHaveLength(1);
+});

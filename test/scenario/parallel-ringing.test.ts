@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import type { Phone } from '../world/phone.ts';
+import { World } from '../world/world.ts';
+
+const elsewhere = 'SIP;cause=200;text="Call completed elsewhere"';
+
+/** Alice, and the phones of extension 1002. */
+async function worldWith(phones: number, options: Parameters<typeof World.start>[0] = {}) {
+  const world = await World.start(options);
+  const alice = await world.registered('1001');
+  const bobs: Phone[] = [];
+  for (let i = 0; i < phones; i++) bobs.push(await world.registered('1002'));
+  return { world, alice, bobs };
+}
+
+const cancelOf = (phone: Phone) =>
+  phone.heard.find((message) => message.kind === 'request' && message.method === 'CANCEL');
+
+test('all phones of an extension ring; one answers, the others are told that it was answered elsewhere (RFC 3326)', async () => {
+  const { world, alice, bobs } = await worldWith(3);
+  await using _ = world;
+  const [desk, mobile, tablet] = bobs as [Phone, Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  for (const bob of bobs) bob.lastCall.answer(180);
+  world.run(1000);
+  mobile.lastCall.answer(200);
+  world.run(50);
+
+  expect(call.statuses).toEqual([180, 200]);
+  for (const other of [desk, tablet]) {
+    expect(other.log.at(-1)).toBe('CANCEL');
+    expect(cancelOf(other)?.headers.get('Reason')).toBe(elsewhere);
+    expect(other.lastCall.state).toBe('over');
+  }
+  expect(mobile.log).not.toContain('CANCEL');
+  // Each branch has its own Call-ID, its own From tag and its own media port.
+  const invites = bobs.map((bob) => bob.lastCall.invite);
+  expect(new Set(invites.map(({ callId }) => callId)).size).toBe(3);
+  expect(new Set(invites.map(({ fromTag }) => fromTag)).size).toBe(3);
+  expect(new Set(invites.map(({ body }) => /m=audio (\d+)/.exec(new TextDecoder().decode(body))?.[1])).size).toBe(3);
+
+  alice.media.say('hello', call.remoteSdp ?? '');
+  mobile.media.say('hi', mobile.lastCall.remoteSdp ?? '');
+  world.run(20);
+  expect(mobile.media.heardText).toEqual(['hello']);
+  expect(alice.media.heardText).toEqual(['hi']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ callee_ip: mobile.address, callee_sip_call_id: mobile.lastCall.callId }]);
+});
+
+test('two answer at once: the later one gets ACK and BYE', async () => {
+  const { world, alice, bobs } = await worldWith(2, { network: { delay: { min: 10, max: 10 } } });
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(100);
+  desk.lastCall.answer(180);
+  mobile.lastCall.answer(180);
+  world.run(100);
+  desk.lastCall.answer(200);
+  mobile.lastCall.answer(200);
+  world.run(100);
+
+  expect(call.statuses).toEqual([180, 200]);
+  expect(desk.lastCall.state).toBe('talking');
+  expect(mobile.log.slice(-3)).toEqual(['CANCEL', 'ACK', 'BYE']);
+  expect(mobile.heard.at(-1)?.headers.get('Reason')).toBe(elsewhere);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed', callee_ip: desk.address }]);
+});
+
+test('a phone that has not said a word when another answers is cancelled as soon as it does', async () => {
+  const { world, alice, bobs } = await worldWith(2);
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  desk.lastCall.answer(200);
+  world.run(100);
+  expect(mobile.log).not.toContain('CANCEL');
+  mobile.lastCall.answer(180);
+  world.run(10);
+  expect(cancelOf(mobile)?.headers.get('Reason')).toBe(elsewhere);
+  expect(call.statuses).toEqual([200]);
+  call.hangUp();
+  world.settles();
+});
+
+describe('the best response (RFC 3261 §16.7)', () => {
+  test.each([
+    [[404, 486], 486],
+    [[486, 404], 486],
+    [[480, 503], 480],
+    [[503, 500], 500],
+    [[408, 480], 480],
+    [[408, 500], 408],
+    [[302, 486], 486],
+    [[401, 404], 404],
+    [[401, 407], 500],
+    [[488, 480], 488],
+    [[603, 486], 603],
+  ])('of %j the caller hears %i', async (said, heard) => {
+    const { world, alice, bobs } = await worldWith(2);
+    await using _ = world;
+    const call = alice.call('1002');
+    world.run(50);
+    bobs[0]?.lastCall.answer(said[0]!);
+    world.run(50);
+    if (said[0]! < 600) {
+      expect(call.statuses).toEqual([]);
+      bobs[1]?.lastCall.answer(said[1]!);
+      world.run(50);
+    } else {
+      bobs[1]?.lastCall.answer(180);
+    }
+    expect(call.statuses).toEqual([heard]);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ sip_status: heard, terminated_by: 'callee' }]);
+  });
+
+  test('a silent phone counts least', async () => {
+    const { world, alice, bobs } = await worldWith(2);
+    await using _ = world;
+    world.network.partition(bobs[0]!.address);
+    const call = alice.call('1002');
+    world.run(50);
+    bobs[1]?.lastCall.answer(480);
+    world.run(33_000);
+    expect(call.statuses).toEqual([480]);
+    world.settles();
+  });
+});
+
+test('a 6xx ends the ringing everywhere', async () => {
+  const { world, alice, bobs } = await worldWith(2);
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  desk.lastCall.answer(180);
+  mobile.lastCall.answer(180);
+  world.run(50);
+  desk.lastCall.answer(603);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 603]);
+  expect(mobile.log.at(-1)).toBe('CANCEL');
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'rejected', terminated_by: 'callee' }]);
+});
+
+test('a 200 that crosses the CANCEL of a 6xx is acknowledged and hung up', async () => {
+  const { world, alice, bobs } = await worldWith(2, { network: { delay: { min: 10, max: 10 } } });
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(100);
+  mobile.lastCall.answer(180);
+  world.run(100);
+  desk.lastCall.answer(600);
+  world.run(1);
+  mobile.lastCall.answer(200);
+  world.run(100);
+  expect(call.statuses).toEqual([180, 600]);
+  expect(mobile.log.slice(-3)).toEqual(['CANCEL', 'ACK', 'BYE']);
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'busy' }]);
+});
+
+test('one phone refuses, the other goes on ringing and answers', async () => {
+  const { world, alice, bobs } = await worldWith(2);
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  desk.lastCall.answer(486);
+  mobile.lastCall.answer(180);
+  world.run(5000);
+  mobile.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 200]);
+  call.hangUp();
+  world.settles();
+});
+
+test('180, 183 and 180 again reach the caller in that order, what is said twice once', async () => {
+  const { world, alice, bobs } = await worldWith(2);
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  for (const [bob, status] of [
+    [desk, 180],
+    [mobile, 180],
+    [desk, 183],
+    [mobile, 180],
+  ] as const) {
+    bob.lastCall.answer(status);
+    world.run(50);
+  }
+  expect(call.statuses).toEqual([180, 183, 180]);
+  expect(call.responses.every(({ body }) => body.length === 0)).toBe(true);
+  expect(world.events.filter(({ type }) => type === 'call.ringing')).toHaveLength(1);
+  desk.lastCall.answer(600);
+  world.settles();
+});

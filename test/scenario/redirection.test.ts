@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import { exchangeIp, World } from '../world/world.ts';
+
+const users = ['1001', '1002', '1003', '1004'];
+
+test('a 302 to a number of ours is followed', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const carol = await world.registered('1003');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  carol.lastCall.answer(180);
+  world.run(50);
+  carol.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 200]);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    { caller: '1001', callee: '1002', callee_ip: carol.address, callee_sip_call_id: carol.lastCall.callId },
+  ]);
+});
+
+test('a 302 to a foreign host is 404, and no packet goes there', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(302, { headers: { Contact: '<sip:1003@192.0.2.7>, <sip:+15550100@carrier.example>' } });
+  world.run(50);
+  expect(call.statuses).toEqual([404]);
+  world.settles();
+  expect(world.network.toNobody).toEqual([]);
+  expect(world.cdrs).toMatchObject([{ status: 'failed', termination_reason: 'unreachable', sip_status: 404 }]);
+});
+
+test('several Contacts of a 300 ring together', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const others = [await world.registered('1003'), await world.registered('1004')];
+  const call = alice.call('1002', { headers: { 'Max-Breadth': '4' } });
+  world.run(50);
+  bob.lastCall.answer(300, { headers: { Contact: `<sip:1003@${exchangeIp}>, <sip:1004@${exchangeIp}>` } });
+  world.run(50);
+  for (const other of others) expect(other.lastCall.invite.headers.get('Max-Breadth')).toBe('2');
+  others[1]!.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([200]);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ callee_ip: others[1]!.address }]);
+});
+
+test('phones that redirect in a circle are each called once', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const carol = await world.registered('1003');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  carol.lastCall.answer(302, { headers: { Contact: `<sip:1002@${exchangeIp}>` } });
+  world.run(50);
+  expect(call.statuses).toEqual([404]);
+  expect(bob.calls).toHaveLength(1);
+  expect(carol.calls).toHaveLength(1);
+  world.settles();
+});
+
+test('a 302 whose Contact can not be read leads nowhere', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(302, { headers: { Contact: '<sip:@@@>' } });
+  world.run(50);
+  expect(call.statuses).toEqual([404]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ sip_status: 404, terminated_by: 'callee' }]);
+});
+
+test('a redirection of one phone leaves the others ringing', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
+  const carol = await world.registered('1003');
+  const call = alice.call('1002');
+  world.run(50);
+  mobile.lastCall.answer(180);
+  desk.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  expect(carol.calls).toHaveLength(1);
+  mobile.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 200]);
+  expect(carol.log).not.toContain('CANCEL');
+  carol.lastCall.answer(180);
+  world.run(50);
+  expect(carol.log).toContain('CANCEL');
+  call.hangUp();
+  world.settles();
+});
