@@ -26,6 +26,8 @@ async function smoke(what: string, parts: readonly string[], command: string, ar
   const child = spawn(command, args, {
     cwd: folder,
     shell: process.platform === 'win32',
+    // A process group of its own, so that nothing outlives a failure.
+    detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
@@ -62,8 +64,17 @@ async function smoke(what: string, parts: readonly string[], command: string, ar
     process.stderr.write(`${what}:\n${output()}\n`);
     throw error;
   } finally {
-    child.kill('SIGKILL');
+    endAll(child);
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function endAll({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');
+  } catch {
+    // Nobody is left.
   }
 }
 

@@ -41,10 +41,12 @@ function stage() {
 }
 
 test('live calls may end by themselves, and none is ended then', async () => {
-  const { done, end, said } = stage();
+  const { clock, done, end, said } = stage();
   end();
   await done;
   expect(said).toEqual([]);
+  // A timer that is left would keep the process alive.
+  expect(clock.pending).toBe(0);
 });
 
 test('calls that are still live after the time are ended', async () => {

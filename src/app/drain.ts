@@ -23,31 +23,43 @@ export interface DrainOptions {
 export async function drain({ calls, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
   log.info('draining', { active_calls: calls.active, timeout_s: timeoutMs / 1000 });
   const idle = calls.drain();
-  await Promise.race([idle, elapsed(clock, timeoutMs, hurry)]);
+  await within(clock, timeoutMs, hurry, () => idle);
   if (calls.active === 0 && userAgent.dialogs === 0) return;
   if (calls.active > 0) log.info('ending the remaining calls', { active_calls: calls.active });
   calls.shutDown();
-  const patience = elapsed(clock, farewell, hurry);
-  await Promise.race([patience, quiet(userAgent, clock, hurry)]);
+  await within(clock, farewell, hurry, (given) => quiet(userAgent, clock, given));
 }
 
-/** Resolves after `ms`, or at once when there is no time left. */
-function elapsed(clock: Clock, ms: number, hurry: AbortSignal): Promise<void> {
+/** Waits for `what`, but no longer than `ms`, and not when there is no time left; leaves no timer behind. */
+async function within(
+  clock: Clock,
+  ms: number,
+  hurry: AbortSignal,
+  what: (given: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const given = AbortSignal.any([hurry, over.signal]);
+  await Promise.race([what(given), elapsed(clock, ms, given)]);
+  over.abort();
+}
+
+/** Resolves after `ms`, or at once when the waiting is given up. */
+function elapsed(clock: Clock, ms: number, given: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (hurry.aborted) return resolve();
+    if (given.aborted) return resolve();
     const timer = clock.after(ms, resolve);
-    hurry.addEventListener('abort', () => {
+    given.addEventListener('abort', () => {
       timer.cancel();
       resolve();
     });
   });
 }
 
-/** Resolves when no dialog is left. */
-function quiet(userAgent: Pick<UserAgent, 'dialogs'>, clock: Clock, hurry: AbortSignal): Promise<void> {
+/** Resolves when no dialog is left, or when the waiting is given up. */
+function quiet(userAgent: Pick<UserAgent, 'dialogs'>, clock: Clock, given: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (userAgent.dialogs === 0 || hurry.aborted) resolve();
+      if (userAgent.dialogs === 0 || given.aborted) resolve();
       else clock.after(20, look);
     };
     look();
