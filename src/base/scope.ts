@@ -4,10 +4,13 @@
  */
 export class Scope implements Disposable {
   readonly #owned = new DisposableStack();
-  readonly #abort = new AbortController();
+  // Made when asked for: most scopes are those of calls, and an AbortController costs more than all else in them.
+  #abort: AbortController | null = null;
 
   /** Aborted when the scope is disposed. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.disposed) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -27,7 +30,7 @@ export class Scope implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#owned.disposed) return;
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#owned.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Clock, type Random, randomToken } from '../../base/index.ts';
 import { Authorization, type Credentials, type SipRequest, WwwAuthenticate } from '../message/index.ts';
 import { NonceCounts } from './nonce-counts.ts';
@@ -98,12 +98,14 @@ export class DigestAuthenticator {
   readonly #algorithms: readonly DigestAlgorithm[];
   readonly #lifetime: number;
   readonly #counts = new NonceCounts();
+  readonly #key: KeyObject;
   readonly #startedAt: number;
   /** What strangers are compared with. */
   readonly #nobody: DigestSecretsLike;
 
   constructor(options: DigestOptions) {
     this.#options = options;
+    this.#key = createSecretKey(options.key);
     this.#algorithms = strongestFirst.filter((algorithm) => options.algorithms.includes(algorithm));
     this.#lifetime = options.nonceLifetimeMs ?? 300_000;
     this.#startedAt = options.clock.wall() - options.clock.now();
@@ -217,7 +219,7 @@ export class DigestAuthenticator {
   }
 
   #seal(sealed: string, sourceIp: string): string {
-    const mac = createHmac('sha256', this.#options.key).update(`${sealed} ${sourceIp}`).digest('hex');
+    const mac = createHmac('sha256', this.#key).update(`${sealed} ${sourceIp}`).digest('hex');
     return mac.slice(0, nonceLength - sealedLength);
   }
 }
