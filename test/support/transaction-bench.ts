@@ -29,7 +29,7 @@ export class BenchFlow implements Flow {
   readonly reliable: boolean;
   readonly secure = false;
   readonly local: Address = { address: '192.0.2.1', port: 5060 };
-  readonly advertised: Address = this.local;
+  readonly advertised: Address = { address: '203.0.113.1', port: 5070 };
   readonly remote: Address = { address: '192.0.2.2', port: 5060 };
   closed = false;
   /** Whether what is sent turns out not to have left. */
@@ -56,15 +56,25 @@ export class BenchFlow implements Flow {
   }
 
   onClose(listener: () => void): Disposable {
-    if (this.closed) this.#clock.after(0, listener);
-    else this.#closeListeners.add(listener);
+    if (this.closed) {
+      const timer = this.#clock.after(0, listener);
+      return { [Symbol.dispose]: () => timer.cancel() };
+    }
+    this.#closeListeners.add(listener);
     return { [Symbol.dispose]: () => this.#closeListeners.delete(listener) };
+  }
+
+  /** How many wait for the end of the connection. */
+  get watchers(): number {
+    return this.#closeListeners.size;
   }
 
   /** The connection ends. */
   cut(): void {
     this.closed = true;
-    for (const listener of [...this.#closeListeners]) listener();
+    const listeners = [...this.#closeListeners];
+    this.#closeListeners.clear();
+    for (const listener of listeners) listener();
   }
 }
 
@@ -236,6 +246,7 @@ export class TransactionBench {
   isOver(transaction: ClientTransaction | ServerTransaction): void {
     this.stands(transaction, 'terminated', 0);
     assert.deepEqual(this.layer.size, { client: 0, server: 0 });
+    assert.equal(this.flow.watchers, 0);
   }
 
   #note(what: string): void {

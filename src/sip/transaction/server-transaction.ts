@@ -100,10 +100,8 @@ export class ServerTransaction {
 
   /** Sends `response` and keeps it for repetitions. After a final response others are ignored, save further 2xx to INVITE. */
   respond(response: SipResponse): void {
-    const input = this.#inputOf(response.status);
-    if (!this.#machine[this.#state]?.[input]) return;
     this.#response = response;
-    this.#feed(input);
+    this.#feed(this.#inputOf(response.status));
   }
 
   #inputOf(status: number): ServerInput {

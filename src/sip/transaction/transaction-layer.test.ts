@@ -12,11 +12,14 @@ describe('a request of ours', () => {
     const bench = new TransactionBench();
     const first = bench.request('OPTIONS').request.topVia;
     const second = bench.request('OPTIONS').request.topVia;
-    expect(first).toMatchObject({ transport: 'UDP', host: '192.0.2.1', port: 5060 });
+    expect(first).toMatchObject({ transport: 'UDP', host: '203.0.113.1', port: 5070 });
     expect(first.params.get('branch')).toMatch(/^z9hG4bK.{16}$/);
     expect(first.params.get('rport')).toBeNull();
     expect(second.params.get('branch')).not.toBe(first.params.get('branch'));
     expect(bench.lastSent.topVia).toEqual(second);
+    expect(new TransactionBench(undefined, { transport: 'tls' }).request('OPTIONS').request.topVia.transport).toBe(
+      'TLS',
+    );
   });
 
   test('hears its own responses and no others', () => {
@@ -118,6 +121,7 @@ describe('the ACK of a refusal', () => {
     expect(ack.method).toBe('ACK');
     expect(ack.uriText).toBe('sip:bob@192.0.2.2');
     expect(ack.headers.all(Via)).toEqual([invite.request.topVia]);
+    expect(ack.headers.get('Max-Forwards')).toBe('70');
     expect(ack.headers.getAll('Route')).toEqual(routes);
     expect(ack.headers.get('From')).toBe('<sip:alice@192.0.2.1>;tag=alice');
     expect(ack.headers.get('To')).toBe('<sip:bob@192.0.2.2>;tag=desk');
@@ -146,7 +150,7 @@ describe('the ACK of a 2xx (RFC 3261 §13.2.2.4)', () => {
     bench.answer(invite, 200);
     const { size } = bench.layer;
     const bytes = bench.layer.sendAck(outgoingRequest('ACK'), bench.flow);
-    expect(bench.lastSent.topVia).toMatchObject({ host: '192.0.2.1', port: 5060 });
+    expect(bench.lastSent.topVia).toMatchObject({ host: '203.0.113.1', port: 5070 });
     expect(bench.lastSent.topVia.params.get('branch')).toMatch(/^z9hG4bK.{16}$/);
     expect(bench.lastSent.topVia).not.toEqual(invite.request.topVia);
     expect(bench.layer.size).toEqual(size);

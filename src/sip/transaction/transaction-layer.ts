@@ -57,8 +57,8 @@ export class TransactionLayer implements TransportUser {
   readonly #context: TransactionContext;
   readonly #clients = new Map<string, ClientTransaction>();
   readonly #servers = new Map<string, ServerTransaction>();
-  readonly #merge = new Map<string, ServerTransaction>();
-  readonly #byFlow = new Map<string, Set<ClientTransaction>>();
+  /** The merge keys of `#servers`. */
+  readonly #merge = new Set<string>();
   #user: TransactionLayerUser | null = null;
 
   constructor(options: {
@@ -145,37 +145,17 @@ export class TransactionLayer implements TransportUser {
       makeAck: (response) => sameHop(request, 'ACK', response.headers.require(To)),
     });
     this.#clients.set(transaction.key, transaction);
-    if (flow.reliable) this.#watch(transaction);
     transaction.start();
     return transaction;
-  }
-
-  /** A stream that ends takes its unanswered requests along at once, instead of 32 seconds later. */
-  #watch(transaction: ClientTransaction): void {
-    const { flow } = transaction;
-    const waiting = this.#byFlow.get(flow.id);
-    if (waiting) {
-      waiting.add(transaction);
-      return;
-    }
-    this.#byFlow.set(flow.id, new Set([transaction]));
-    flow.onClose(() => {
-      const lost = this.#byFlow.get(flow.id) ?? new Set();
-      this.#byFlow.delete(flow.id);
-      for (const each of lost) each.flowLost();
-    });
   }
 
   #forget(transaction: ClientTransaction | ServerTransaction): void {
     if (transaction instanceof ClientTransaction) {
       if (this.#clients.get(transaction.key) === transaction) this.#clients.delete(transaction.key);
-      this.#byFlow.get(transaction.flow.id)?.delete(transaction);
       return;
     }
     this.#servers.delete(transaction.key);
-    if (transaction.mergeKey !== null && this.#merge.get(transaction.mergeKey) === transaction) {
-      this.#merge.delete(transaction.mergeKey);
-    }
+    if (transaction.mergeKey !== null) this.#merge.delete(transaction.mergeKey);
   }
 
   #receiveResponse(response: SipResponse): void {
@@ -188,7 +168,8 @@ export class TransactionLayer implements TransportUser {
     const user = this.#user;
     if (!user) return;
     const known = this.#servers.get(serverKeyOf(request));
-    if (known && (request.method !== 'ACK' || acknowledges(request, known))) {
+    // Over RFC 2543 elements the ACK of a 2xx looks like that of a refusal; both are the transaction's.
+    if (known && (request.method !== 'ACK' || request.cseq.number === known.request.cseq.number)) {
       known.receive(request);
       return;
     }
@@ -208,17 +189,12 @@ export class TransactionLayer implements TransportUser {
       context: this.#context,
     });
     this.#servers.set(transaction.key, transaction);
-    if (mergeKey !== null && !merged) this.#merge.set(mergeKey, transaction);
+    if (mergeKey !== null) this.#merge.add(mergeKey);
     transaction.start();
     if (merged) transaction.respond(createResponse(request, 482, { toTag: transaction.localTag }));
     else if (request.method === 'CANCEL') user.onCancel(transaction, this.#servers.get(serverKeyOf(request, 'INVITE')));
     else user.onRequest(transaction);
   }
-}
-
-/** Over RFC 2543 elements the ACK of a 2xx looks like that of a refusal; both are this transaction's. */
-function acknowledges(ack: SipRequest, transaction: ServerTransaction): boolean {
-  return transaction.request.method === 'INVITE' && ack.cseq.number === transaction.request.cseq.number;
 }
 
 /** What our Via says on `flow`: where responses reach us, and that we want the rport of RFC 3581. */

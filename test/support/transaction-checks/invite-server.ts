@@ -213,9 +213,10 @@ export const inviteServerChecks: Checks = {
     bench.advance(0);
     bench.stands(invite, 'proceeding', 0);
     bench.hasTold('0 transport error');
-    bench.flow.failing = false;
     bench.receive('INVITE');
+    bench.advance(0);
     bench.hasSent('0 180', '0 180');
+    bench.hasTold('0 transport error', '0 transport error');
   },
 
   'a 2xx that could not be sent is reported and ends nothing (RFC 6026 §8.8)': (machines) => {

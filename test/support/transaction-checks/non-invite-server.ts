@@ -108,6 +108,13 @@ export const nonInviteServerChecks: Checks = {
     bench.hasSent('1500 100');
   },
 
+  'the 100 never comes before 200 ms': (machines) => {
+    const bench = new TransactionBench(machines, { timers: { t1: 1_000, t2: 1_000 } });
+    bench.receive('OPTIONS');
+    bench.advance(200);
+    bench.hasSent('200 100');
+  },
+
   'a provisional response of its user takes the place of the 100': (machines) => {
     const bench = new TransactionBench(machines);
     const options = bench.receive('OPTIONS');
