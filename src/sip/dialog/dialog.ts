@@ -73,8 +73,10 @@ export interface DialogContext {
   readonly random: Random;
   /** The Contact that we show to the peer of this flow. */
   contact(flow: Flow, user: string | null): NameAddress;
-  /** Header fields that every request and 2xx of ours carries: Allow, User-Agent. */
-  readonly commonHeaders: readonly (readonly [name: string, value: string])[];
+  /** Header fields that every request of ours carries: Allow, User-Agent. */
+  readonly requestHeaders: readonly (readonly [name: string, value: string])[];
+  /** Header fields that every 2xx to an INVITE carries: Allow, Server. */
+  readonly answerHeaders: readonly (readonly [name: string, value: string])[];
   /** Routes what arrives for the dialog to it, until it is removed. */
   add(dialog: Dialog): void;
   remove(dialog: Dialog): void;
@@ -97,6 +99,8 @@ export class Dialog {
   #flow: Flow;
   #hold: Disposable;
   #ended = false;
+  /** Whether our BYE is due or has been sent. */
+  #leaving = false;
   /** Our INVITE that has no final response yet. */
   #inviteSent: SentInvite | null = null;
   /** The peer's INVITE that we have not answered. */
@@ -148,7 +152,7 @@ export class Dialog {
   request(method: string, request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
     this.state.localSequence++;
     const message = this.#message(method, this.state.localSequence, request);
-    for (const [name, value] of this.#context.commonHeaders) message.headers.add(name, value);
+    for (const [name, value] of this.#context.requestHeaders) message.headers.add(name, value);
     if (method === 'INVITE' || method === 'UPDATE') {
       message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser));
     }
@@ -228,7 +232,7 @@ export class Dialog {
     const { t1, t2 } = this.#context.transactions.timers;
     const { clock } = this.#context;
     const response = this.respondable(transaction, 200, undefined, answer);
-    for (const [name, value] of this.#context.commonHeaders) response.headers.add(name, value);
+    for (const [name, value] of this.#context.answerHeaders) response.headers.add(name, value);
     if (this.#inviteReceived === transaction) this.#inviteReceived = null;
     let interval = t1;
     const repeat = (): void => {
@@ -276,8 +280,12 @@ export class Dialog {
     else action();
   }
 
-  /** Ends the dialog with a BYE; to the peer of an unacknowledged 2xx only after its ACK or 64·T1 (RFC 3261 §15). */
+  /**
+   * Ends the dialog with a BYE; to the peer of an unacknowledged 2xx only after its ACK or 64·T1 (RFC 3261 §15).
+   * Its user hears nothing of it any more: a BYE that crosses ours is confirmed and ends the dialog at once.
+   */
   bye(headers: Readonly<Record<string, string>>, onDone: () => void = () => {}): void {
+    this.#leaving = true;
     this.whenAcknowledged(() => {
       if (this.#ended) return onDone();
       const done = (): void => {
@@ -310,6 +318,7 @@ export class Dialog {
       throw new SipError(500, 'Request Out of Order');
     }
     this.state.remoteSequence = number;
+    if (this.#leaving) return this.#part(transaction);
     if (request.method === 'INVITE') {
       if (this.#inviteSent) throw new SipError(491, 'Request Pending');
       if (this.#inviteReceived) {
@@ -333,6 +342,13 @@ export class Dialog {
       if (this.#inviteReceived === transaction) this.#inviteReceived = null;
       throw error;
     }
+  }
+
+  /** Answers a request of the peer while our BYE is due or on its way. */
+  #part(transaction: ServerTransaction): void {
+    if (transaction.request.method !== 'BYE') throw new SipError(481, 'Call/Transaction Does Not Exist');
+    transaction.respond(createResponse(transaction.request, 200));
+    this.end();
   }
 
   /** Refuses a request that arrived inside the dialog; after an INVITE another may come. */

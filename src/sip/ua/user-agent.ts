@@ -79,8 +79,11 @@ export class UserAgent {
       clock: options.clock,
       random: options.random,
       contact: (flow, user) => this.contact(flow, user),
-      get commonHeaders() {
-        return userAgent.#commonHeaders();
+      get requestHeaders() {
+        return userAgent.#capabilityHeaders('User-Agent');
+      },
+      get answerHeaders() {
+        return userAgent.#capabilityHeaders('Server');
       },
       add: (dialog) => this.#core.add(dialog),
       remove: (dialog) => this.#core.remove(dialog),
@@ -167,11 +170,11 @@ export class UserAgent {
     return randomToken(this.#random, 24);
   }
 
-  #commonHeaders(): readonly (readonly [string, string])[] {
+  #capabilityHeaders(product: 'User-Agent' | 'Server'): readonly (readonly [string, string])[] {
     return [
       ['Allow', this.#methods.join(', ')],
       ...(this.#supported.length > 0 ? [['Supported', this.#supported.join(', ')] as const] : []),
-      ['User-Agent', this.#product],
+      [product, this.#product],
     ];
   }
 
@@ -184,7 +187,7 @@ export class UserAgent {
     headers.addValue(To, request.to);
     headers.add('Call-ID', request.callId ?? this.newCallId());
     headers.add('CSeq', `${1 + this.#random.below(10_000)} ${method}`);
-    for (const [name, value] of this.#commonHeaders()) headers.add(name, value);
+    for (const [name, value] of this.#capabilityHeaders('User-Agent')) headers.add(name, value);
     for (const [name, value] of Object.entries(request.headers ?? {})) headers.add(name, value);
     if (request.contentType) headers.add('Content-Type', request.contentType);
     return new SipRequest({ method, uri: request.uri, headers, ...(request.body ? { body: request.body } : {}) });
