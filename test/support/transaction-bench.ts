@@ -11,6 +11,7 @@ import {
 import {
   type ClientTransaction,
   type ClientTransactionUser,
+  defaultTimers,
   type ServerTransaction,
   standardMachines,
   type TimerValues,
@@ -155,7 +156,7 @@ export class TransactionBench {
       transport: new TransportLayer({ transports: [], log: silentLog }),
       clock,
       random: new SeededRandom(1),
-      timers: { t1: 500, t2: 4000, t4: 5000, ...timers },
+      timers: { ...defaultTimers, ...timers },
       machines,
     });
     this.layer.serve({
