@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** How a program has ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program of its own process, which never outlives its test: it is killed after `lifetime` ms or when disposed of. */
+export class Program implements AsyncDisposable {
+  readonly name: string;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+  #output = '';
+  #running = true;
+
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: {
+      readonly cwd: string;
+      readonly env?: NodeJS.ProcessEnv;
+      /** ms */
+      readonly lifetime?: number;
+    },
+  ) {
+    this.name = command;
+    this.#child = spawn(command, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text;
+        this.#wake();
+      });
+    }
+    const death = setTimeout(() => this.kill('SIGKILL'), options.lifetime ?? 60_000);
+    this.exited = once(this.#child, 'close').then(([code, signal]) => {
+      clearTimeout(death);
+      this.#running = false;
+      this.#wake();
+      return { code, signal };
+    });
+    // Who waits for the end hears of a program that could not be started; nobody else has to.
+    this.exited.catch(() => {});
+  }
+
+  /** All that it has printed so far, standard output and error as they came. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#running) this.#child.kill(signal);
+  }
+
+  /** Resolves with what `find` makes of the output, once it makes anything of it. Rejects when it ends before, or after `patience` ms. */
+  async printed<T>(find: (output: string) => T | null | undefined, patience = 15_000): Promise<T> {
+    const deadline = performance.now() + patience;
+    for (;;) {
+      const found = find(this.#output);
+      if (found !== null && found !== undefined) return found;
+      if (!this.#running) throw new Error(`${this.name} has ended:\n${this.#output}`);
+      const left = deadline - performance.now();
+      if (left <= 0) throw new Error(`${this.name} did not say in ${patience} ms what was expected:\n${this.#output}`);
+      await this.#more(left);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#running) return;
+    this.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #more(patience: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, patience);
+      this.#waiting.add(wake);
+    });
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+}
+
+/** Resolves with what `look` finds, asked again and again; rejects after `patience` ms with what it is `about`. */
+export async function eventually<T>(
+  about: string,
+  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  patience = 10_000,
+): Promise<T> {
+  const deadline = performance.now() + patience;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`not in ${patience} ms: ${about}`);
+    await pause(25);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
