@@ -18,6 +18,9 @@ const version = (
 ).version;
 
 process.exitCode = await main();
+// All is closed. Timers of transactions that would absorb repetitions are left (32 s); nobody hears those any more.
+// Text that is still on its way out is waited for.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 
 async function main(): Promise<ExitCode> {
   const parsed = parseArguments(process.argv.slice(2));
