@@ -61,3 +61,30 @@ test('a phone that comes back from another network is reached and heard there', 
   expect(alice.log).not.toContain('BYE');
   world.settles();
 });
+
+test('while the connection of a phone is lost others can not change the session, but the call goes on', async () => {
+  await using world = await World.start();
+  const talking = await talk(world, { bob: { transport: 'tcp' } });
+  const { alice, bob, call, answered } = talking;
+  world.network.disconnect(bob.address);
+  world.run(1000);
+  call.request('INFO', { body: 'x' });
+  world.run(100);
+  expect(call.last.status).toBe(480);
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(call.last.status).toBe(480);
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  call.request('INFO', { body: 'x' });
+  world.run(100);
+  expect(alice.statuses('INFO')).toEqual([480, 200]);
+  call.hangUp();
+  world.run(100);
+  expect(bob.log.at(-1)).toBe('BYE');
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});

@@ -118,8 +118,10 @@ export class Conversation {
           const { status } = presentable({ status: response.status, reason: null, by: 'phone' });
           transaction.respond(userAgent.response(transaction, status));
         },
-        // Whoever asked has given up as well by now (RFC 4320 §4.2): the dialog is found dead by what comes next.
-        onFailure: (failure) => failure === 'transport error' && this.#lost(to, transaction),
+        onFailure: (failure) => {
+          // At a timeout whoever asked has given up as well (RFC 4320 §4.2): what comes next finds out who is gone.
+          if (failure === 'transport error') transaction.respond(userAgent.response(transaction, 480));
+        },
       },
     );
   }
@@ -132,7 +134,7 @@ export class Conversation {
   }
 }
 
-/** Answers what a dialog of ours can always answer by itself; refuses the rest. */
+/** Answers what a dialog of ours can always answer by itself; refuses the rest, for now or for ever. */
 export function answerWithin(
   userAgent: CallContext['userAgent'],
   dialog: Dialog,
@@ -143,6 +145,9 @@ export function answerWithin(
   // A refresh of the Contact or of a session timer; one that offers media is not taken yet and so not in Allow.
   if (method === 'UPDATE' && body.length === 0) {
     return transaction.respond(dialog.respondable(transaction, 200, undefined, {}));
+  }
+  if (dialogMethods.some((known) => known === method)) {
+    throw new SipError(500, 'Not Answered Yet', { headers: { 'Retry-After': '5' } });
   }
   throw new SipError(405, 'Method Not Allowed', { headers: { Allow: userAgent.capabilities['Allow'] ?? '' } });
 }

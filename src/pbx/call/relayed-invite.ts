@@ -1,6 +1,6 @@
 import { relayAnswer, relayOffer, SdpError } from '../../sdp/index.ts';
 import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
-import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
 import { presentable } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
@@ -62,7 +62,7 @@ export class RelayedInvite {
       }
       this.#to.dialog.reinvite(body, {
         onResponse: (response) => this.#onResponse(response, offer !== null),
-        onFailure: () => this.#onFailure(),
+        onFailure: (failure) => this.#onFailure(failure),
       });
     } catch (error) {
       this.#rollback();
@@ -174,10 +174,11 @@ export class RelayedInvite {
     return presentable({ status: response.status, reason: null, by: 'phone' }).status;
   }
 
-  #onFailure(): void {
+  #onFailure(failure: Failure): void {
     if (this.#over) return;
-    // A phone that has said something and then ignores the CANCEL has not lost the call.
-    if (this.#cancelled && this.#proceeding) this.#refuse(487);
+    // A connection that is gone may be back soon; a phone that ignores our CANCEL has not lost the call either.
+    if (failure === 'transport error') this.#refuse(480);
+    else if (this.#cancelled && this.#proceeding) this.#refuse(487);
     else this.#lost();
   }
 

@@ -10,6 +10,7 @@ import {
   SipError,
   SipRequest,
   type SipResponse,
+  SipSyntaxError,
   To,
   type Uri,
   withParam,
@@ -124,11 +125,14 @@ export class Dialog {
     readonly contactUser: string | null;
     readonly user: DialogUser;
     readonly context: DialogContext;
+    /** The peer's INVITE that opens the dialog, while it has no final answer. */
+    readonly opening?: ServerTransaction;
   }) {
     this.state = options.state;
     this.contactUser = options.contactUser;
     this.user = options.user;
     this.#context = options.context;
+    this.#inviteReceived = options.opening ?? null;
     this.#flow = options.flow;
     this.#hold = options.flow.hold();
     this.#context.add(this);
@@ -328,6 +332,9 @@ export class Dialog {
       if (this.#unacknowledged?.offering) throw new SipError(491, 'Request Pending');
       // Who asks for the next change has heard our 2xx: only its ACK was lost (RFC 5407 §3.1.4).
       this.#settle();
+    }
+    if (request.method === 'INVITE' || request.method === 'UPDATE') this.refreshTarget(request);
+    if (request.method === 'INVITE') {
       this.#inviteReceived = transaction;
       transaction.user = {
         onCancel: () => this.user.onCancel?.(transaction),
@@ -335,7 +342,6 @@ export class Dialog {
       };
     }
     this.#moveTo(transaction.flow);
-    if (request.method === 'INVITE' || request.method === 'UPDATE') this.refreshTarget(request);
     try {
       this.user.onRequest(transaction);
     } catch (error) {
@@ -366,10 +372,9 @@ export class Dialog {
     this.#settle();
   }
 
-  /** Learns the peer's new Contact (RFC 3261 §12.2.1.2). */
+  /** Learns the peer's new Contact (RFC 3261 §12.2.1.2). Throws SipSyntaxError for one of a request that can't be read. */
   refreshTarget(message: SipRequest | SipResponse): void {
-    const contact = message.headers.all(Contact)[0];
-    if (contact && contact !== '*') this.state.remoteTarget = contact.uri;
+    this.state.remoteTarget = contactOf(message) ?? this.state.remoteTarget;
   }
 
   /** No 2xx waits for an ACK any more. */
@@ -421,7 +426,10 @@ export function dialogStateOfRequest(request: SipRequest, localTag: string): Dia
   };
 }
 
-/** The dialog that `response` to our `request` makes (RFC 3261 §12.1.2). */
+/**
+ * The dialog that `response` to our `request` makes (RFC 3261 §12.1.2). Throws SipSyntaxError where the proxies to come
+ * back by can't be read.
+ */
 export function dialogStateOfResponse(request: SipRequest, response: SipResponse): DialogState {
   return {
     callId: request.callId,
@@ -445,9 +453,15 @@ export function newTag(random: Random): string {
   return randomToken(random, 10);
 }
 
+/** Throws SipSyntaxError for one of a request that can't be read. A peer that answers is reached without it. */
 function contactOf(message: SipRequest | SipResponse): Uri | null {
-  const contact = message.headers.all(Contact)[0];
-  return contact && contact !== '*' ? contact.uri : null;
+  try {
+    const contact = message.headers.all(Contact)[0];
+    return contact && contact !== '*' ? contact.uri : null;
+  } catch (error) {
+    if (message.kind === 'response' && error instanceof SipSyntaxError) return null;
+    throw error;
+  }
 }
 
 function tagged(address: NameAddress, tag: string): NameAddress {

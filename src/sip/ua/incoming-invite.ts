@@ -99,6 +99,7 @@ export class IncomingInvite {
       contactUser: this.#contactUser,
       user: this.#user.dialog,
       context: this.#context,
+      opening: this.transaction,
     });
     this.#dialogs.push(dialog);
     return dialog;

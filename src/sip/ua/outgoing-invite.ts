@@ -1,6 +1,12 @@
 import type { Timer } from '../../base/index.ts';
-import { Dialog, type DialogContext, type DialogUser, dialogStateOfResponse } from '../dialog/index.ts';
-import { createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
+import {
+  Dialog,
+  type DialogContext,
+  type DialogState,
+  type DialogUser,
+  dialogStateOfResponse,
+} from '../dialog/index.ts';
+import { type SipRequest, type SipResponse, SipSyntaxError } from '../message/index.ts';
 import type { ClientTransaction, Failure } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 
@@ -15,14 +21,6 @@ export interface OutgoingInviteUser {
   /** What the dialog hears once it is confirmed. */
   readonly dialog: DialogUser;
 }
-
-/** What is said in a dialog that is being hung up. */
-const unwanted: DialogUser = {
-  onRequest: (transaction) => {
-    const { request } = transaction;
-    transaction.respond(createResponse(request, request.method === 'BYE' ? 200 : 481));
-  },
-};
 
 /**
  * The UAC side of an INVITE that begins a call (RFC 3261 §13.2). It looks after itself to the end: once cancelled,
@@ -103,12 +101,14 @@ export class OutgoingInvite {
       known.repeatAck(response.cseq.number);
       return;
     }
+    const state = this.#stateOf(response);
+    if (!state) return;
     const first = this.#progress !== 'answered' && !this.#cancel;
     const dialog = new Dialog({
-      state: dialogStateOfResponse(this.transaction.request, response),
+      state,
       flow: this.transaction.flow,
       contactUser: this.#contactUser,
-      user: first ? this.#user.dialog : unwanted,
+      user: this.#user.dialog,
       context: this.#context,
     });
     this.#dialogs.set(tag, dialog);
@@ -117,6 +117,17 @@ export class OutgoingInvite {
     // Somebody answered whom nobody waits for any more: a second fork, or one that crossed our CANCEL (RFC 3261 §13.2.2.4).
     dialog.ack(response.cseq.number);
     dialog.bye(this.#cancel ?? {});
+  }
+
+  /** The dialog that a 2xx makes; null when it makes none: whoever sent it can't be reached to be told. */
+  #stateOf(response: SipResponse): DialogState | null {
+    try {
+      return dialogStateOfResponse(this.transaction.request, response);
+    } catch (error) {
+      if (!(error instanceof SipSyntaxError)) throw error;
+      if (this.#progress !== 'answered' && this.#progress !== 'over') this.#onFailure('transport error');
+      return null;
+    }
   }
 
   #onFailure(failure: Failure): void {
