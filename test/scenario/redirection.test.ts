@@ -107,3 +107,25 @@ test('a redirection of one phone leaves the others ringing', async () => {
   call.hangUp();
   world.settles();
 });
+
+test('a phone that plays early media and then redirects: the next one is offered the same, and answers anew', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const carol = await world.registered('1003', { codecs: [[8, 'PCMA/8000']] });
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(183, { sdp: bob.media.describe() });
+  world.run(50);
+  const early = call.last;
+  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  carol.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([183, 200]);
+  expect(call.last.toTag).not.toBe(early.toTag);
+  expect(call.remoteSdp).toContain('PCMA');
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed', codec: 'PCMA', callee_ip: carol.address }]);
+});

@@ -242,7 +242,9 @@ export class PhoneCall {
       recordRoute: true,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
       headers: { ...(status < 300 ? { Contact: this.phone.contact } : {}), ...options.headers },
-      ...(options.sdp === null ? {} : { ...bodyOf(options.sdp), contentType: 'application/sdp' }),
+      ...(options.sdp === null
+        ? {}
+        : { ...bodyOf(options.sdp), contentType: options.headers?.['Content-Type'] ?? 'application/sdp' }),
     });
     transaction.respond(response);
     if (status >= 200 && status < 300 && transaction.request.method === 'INVITE') this.#repeat(transaction, response);
@@ -368,7 +370,7 @@ export class PhoneCall {
   #put(request: SipRequest, body: string | undefined, contentType: string): void {
     if (body === undefined) return;
     request.body = new TextEncoder().encode(body);
-    request.headers.set('Content-Type', contentType);
+    if (!request.headers.has('Content-Type')) request.headers.set('Content-Type', contentType);
   }
 }
 

@@ -29,7 +29,7 @@ export class Branch implements Disposable {
   #dialog: Dialog | null = null;
 
   /**
-   * Calls `target` with the offer that waits on the caller's leg, or with none where the caller made none.
+   * Calls `target` with the offer that the caller has made, or with none where the caller made none.
    * Throws SipError 503 without a port, NoCommonMedia when the offer has nothing that we carry.
    */
   constructor(options: {
@@ -49,7 +49,9 @@ export class Branch implements Disposable {
     this.leg = new Leg(context, target.flow);
     this.sipCallId = context.userAgent.newCallId();
     try {
-      const body = options.offered ? sdpBody(relayOffer(caller.negotiation, this.leg.negotiation)) : {};
+      // Who has been given an answer (early media of a phone that then redirects) still made the same offer.
+      const offering = caller.negotiation.answer ? caller.negotiation.fork() : caller.negotiation;
+      const body = options.offered ? sdpBody(relayOffer(offering, this.leg.negotiation)) : {};
       this.#invite = context.userAgent.invite(
         {
           uri: target.uri,
@@ -95,20 +97,22 @@ export class Branch implements Disposable {
   }
 
   /**
-   * Takes what the phone answers to our offer in a provisional response of the early dialog `tag`; the leg speaks for
-   * that dialog from now on. False when it carries no session description. Throws SdpError or SipError when unusable.
+   * Keeps what the phone answers to our offer in a provisional response of the early dialog `tag`. False when it
+   * carries no session description. Throws SdpError or SipError when unusable.
    */
-  previewed(response: SipResponse, tag: string): boolean {
+  preview(response: SipResponse, tag: string): boolean {
     const description = sdpOf(response);
     if (!description) return false;
-    let early = this.#early.get(tag);
-    if (!early) {
-      early = this.leg.negotiation.fork();
-      early.receiveAnswer(description);
-      this.#early.set(tag, early);
-    }
-    this.leg.negotiation = early;
+    if (this.#early.has(tag)) return true;
+    const early = this.leg.negotiation.fork();
+    early.receiveAnswer(description);
+    this.#early.set(tag, early);
     return true;
+  }
+
+  /** The leg speaks for an early dialog from now on, of which there has been a preview. */
+  speakFor(tag: string): void {
+    this.leg.negotiation = this.#early.get(tag) ?? this.leg.negotiation;
   }
 
   /**

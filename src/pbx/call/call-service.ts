@@ -89,7 +89,8 @@ export class CallService {
   #refuseLoops(request: SipRequest): void {
     for (const { host, port, transport, params } of request.headers.all(Via)) {
       // A phone behind a NAT may have our own private address; where it really is says `received`.
-      if (this.#options.isOurs(params.get('received') ?? host, port, transport)) throw new SipError(482, 'Loop Detected');
+      if (this.#options.isOurs(params.get('received') ?? host, port, transport))
+        throw new SipError(482, 'Loop Detected');
     }
   }
 

@@ -87,8 +87,8 @@ export class Call {
   readonly #maxBreadth: number | null;
   #state: CallState = 'IDLE';
   #caller: Leg | null = null;
-  /** Whether the caller's INVITE carried the offer; else the callee makes it and the caller answers in the ACK. */
-  #offered = false;
+  /** The offer in the caller's INVITE; without one the callee makes it and the caller answers in the ACK. */
+  readonly #offer: SessionDescription | null;
   #conversation: Conversation | null = null;
   #winner: Branch | null = null;
   /** The branch whose early media the caller hears: the first to send any. */
@@ -101,7 +101,7 @@ export class Call {
   #answeredAt: { readonly wall: number; readonly monotonic: number } | null = null;
   #timer: Timer | null = null;
 
-  /** Throws SipSyntaxError when the INVITE makes no dialog, or its Max-Breadth no sense. */
+  /** Throws SipError 400 or 415 for a body that can't be read, SipSyntaxError when the INVITE makes no dialog. */
   constructor(options: {
     readonly transaction: ServerTransaction;
     readonly parties: CallParties;
@@ -123,6 +123,7 @@ export class Call {
       callerIp: transaction.flow.remote.address,
       startedAt: context.clock.wall(),
     };
+    this.#offer = sdpOf(transaction.request);
     this.#maxBreadth = transaction.request.headers.first(MaxBreadth) ?? null;
     this.#invite = context.userAgent.receiveInvite(transaction, parties.callee, {
       onCancel: (cancel) => this.#inbox.post({ type: 'caller cancelled', cancel }),
@@ -227,10 +228,8 @@ export class Call {
     if (plan.kind === 'refuse') return this.#end(refused('system', plan.status, plan.text));
     this.#invite.provisional(100, undefined);
     try {
-      const offer = sdpOf(this.#invite.request);
       this.#caller = this.#scope.own(new Leg(this.#context, this.#invite.transaction.flow));
-      this.#offered = offer !== null;
-      if (offer) this.#caller.negotiation.receiveOffer(offer);
+      if (this.#offer) this.#caller.negotiation.receiveOffer(this.#offer);
     } catch (error) {
       return this.#refuseCall(error);
     }
@@ -250,7 +249,7 @@ export class Call {
       context: this.#context,
       target,
       caller: this.#caller!,
-      offered: this.#offered,
+      offered: this.#offer !== null,
       from: address(callerName, caller, host),
       to: address(null, callee, host),
       callerNumber: caller,
@@ -295,10 +294,11 @@ export class Call {
    * anything is heard; others ring without sound.
    */
   #earlyMedia(branch: Branch, response: SipResponse, tag: string): ReturnType<typeof sdpBody> | null {
-    if (!this.#offered || !this.#caller || response.body.length === 0) return null;
-    if (this.#heard && (this.#heard.branch !== branch || this.#heard.tag !== tag)) return null;
+    if (!this.#offer || !this.#caller || response.body.length === 0) return null;
     try {
-      if (!branch.previewed(response, tag)) return null;
+      if (!branch.preview(response, tag)) return null;
+      if (this.#heard && (this.#heard.branch !== branch || this.#heard.tag !== tag)) return null;
+      branch.speakFor(tag);
       const answer = this.#answerTo(this.#caller, branch);
       this.#heard = { branch, tag };
       this.#media.connect(this.#caller, branch.leg, false);
@@ -373,7 +373,7 @@ export class Call {
     }
     this.#noteRinging();
     try {
-      const body = this.#offered
+      const body = this.#offer
         ? this.#takeAnswer(this.#caller, branch, response, dialog)
         : this.#takeOffer(this.#caller, branch, response);
       this.#connect(this.#caller, branch, dialog, body);
@@ -408,7 +408,7 @@ export class Call {
   #connect(caller: Leg, branch: Branch, dialog: Dialog, body: ReturnType<typeof sdpBody>): void {
     const { clock, events, limits } = this.#context;
     this.#winner = branch;
-    if (!this.#offered) this.#calleeUnacknowledged = dialog.state.localSequence;
+    if (!this.#offer) this.#calleeUnacknowledged = dialog.state.localSequence;
     for (const other of this.#fork.others(branch)) {
       other.abandon(elsewhere);
       this.#fork.remove(other);
@@ -429,7 +429,7 @@ export class Call {
       media: this.#media,
       end: (ending) => this.#end(ending),
     });
-    if (this.#offered) {
+    if (this.#offer) {
       caller.generation++;
       this.#media.connect(caller, branch.leg, true);
     }

@@ -5,7 +5,7 @@ import {
   SdpError,
   type SessionDescription,
 } from '../../sdp/index.ts';
-import { ContentType, SipError, type SipMessage } from '../../sip/message/index.ts';
+import { ContentType, SipError, type SipMessage, SipSyntaxError } from '../../sip/message/index.ts';
 
 /** A body as requests and responses carry it. */
 export interface Body {
@@ -25,11 +25,11 @@ export function sdpBody(description: SessionDescription): Body {
  */
 export function sdpOf(message: SipMessage): SessionDescription | null {
   if (message.body.length === 0) return null;
-  const type = message.headers.first(ContentType);
-  if (`${type?.type}/${type?.subtype}`.toLowerCase() !== 'application/sdp') {
-    throw new SipError(415, 'Unsupported Media Type', { headers: { Accept: 'application/sdp' } });
-  }
   try {
+    const type = message.headers.first(ContentType);
+    if (`${type?.type}/${type?.subtype}`.toLowerCase() !== 'application/sdp') {
+      throw new SipError(415, 'Unsupported Media Type', { headers: { Accept: 'application/sdp' } });
+    }
     return parseSessionDescription(message.body);
   } catch (error) {
     throw refusalOfMedia(error, 400);
@@ -38,6 +38,8 @@ export function sdpOf(message: SipMessage): SessionDescription | null {
 
 /** A fault of a session description as a refusal: `status` where it can't be read, 488 where nothing is in common. */
 export function refusalOfMedia(error: unknown, status: 400 | 488 = 488): unknown {
+  if (error instanceof SipSyntaxError)
+    return new SipError(400, `Bad Content-Type (${error.message})`, { cause: error });
   if (error instanceof NoCommonMedia) return new SipError(488, 'Not Acceptable Here', { cause: error });
   if (!(error instanceof SdpError)) return error;
   const reason = status === 400 ? `Bad Session Description (${error.message})` : 'Not Acceptable Here';

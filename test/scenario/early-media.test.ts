@@ -1,0 +1,240 @@
+import { expect, test } from 'vitest';
+import type { SipResponse } from '../../src/sip/message/index.ts';
+import type { Phone } from '../world/phone.ts';
+import { payloadTypesOf } from '../world/phone-media.ts';
+import { World } from '../world/world.ts';
+
+const alaw = [
+  [8, 'PCMA/8000'],
+  [101, 'telephone-event/8000'],
+] as const;
+
+/** Alice, and the phones of extension 1002: the desk speaks all codecs, the mobile only A-law. */
+async function worldOfTwo() {
+  const world = await World.start();
+  const alice = await world.registered('1001');
+  const desk = await world.registered('1002');
+  const mobile = await world.registered('1002', { codecs: alaw });
+  return { world, alice, desk, mobile };
+}
+
+const sdpIn = ({ body }: SipResponse) => new TextDecoder().decode(body);
+const ring = (phone: Phone, status: number, sdp: string | null = null) => phone.lastCall.answer(status, { sdp });
+
+test('what the callee plays before it picks up is heard, and so is the caller (RFC 3960)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  const ringing = bob.lastCall;
+  ring(bob, 180);
+  world.run(50);
+  const played = bob.media.describe();
+  ring(bob, 183, played);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 183]);
+  const early = call.last;
+  bob.media.say('the number you have dialled', ringing.remoteSdp ?? '');
+  world.run(20);
+  alice.media.say('hello?', call.remoteSdp ?? '');
+  world.run(20);
+  expect(alice.media.heardText).toEqual(['the number you have dialled']);
+  expect(bob.media.heardText).toEqual(['hello?']);
+  expect(world.events.some(({ type }) => type === 'call.answered')).toBe(false);
+
+  ringing.answer(200, { sdp: played });
+  world.run(50);
+  expect(call.last.status).toBe(200);
+  // One dialog has one answer, word for word.
+  expect(call.last.toTag).toBe(early.toTag);
+  expect(sdpIn(call.last)).toBe(sdpIn(early));
+  alice.media.say('at last', call.remoteSdp ?? '');
+  world.run(20);
+  expect(bob.media.heardText).toEqual(['hello?', 'at last']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    { status: 'completed', codec: 'PCMU', rtp: { caller: { packets_received: 2, packets_sent: 1 } } },
+  ]);
+});
+
+test('a 200 without a description keeps that of the 183', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  ring(bob, 183, bob.media.describe());
+  world.run(50);
+  const early = call.last;
+  bob.lastCall.answer(200, { sdp: null });
+  world.run(50);
+  expect(call.statuses).toEqual([183, 200]);
+  expect(sdpIn(call.last)).toBe(sdpIn(early));
+  expect(call.state).toBe('talking');
+  call.hangUp();
+  world.settles();
+});
+
+test('early media that leads to a refusal is heard until then', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  ring(bob, 183, bob.media.describe());
+  world.run(50);
+  bob.media.say('no such number', bob.lastCall.remoteSdp ?? '');
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['no such number']);
+  bob.lastCall.answer(404);
+  world.run(50);
+  expect(call.statuses).toEqual([183, 404]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    { codec: null, billsec: 0, rtp: { callee: { packets_received: 1 }, caller: { packets_sent: 1 } } },
+  ]);
+});
+
+test('of several phones that play only the first is heard; the others ring without sound', async () => {
+  const { world, alice, desk, mobile } = await worldOfTwo();
+  await using _ = world;
+  const call = alice.call('1002');
+  world.run(50);
+  ring(mobile, 180);
+  world.run(50);
+  ring(desk, 183, desk.media.describe());
+  world.run(50);
+  ring(mobile, 183, mobile.media.describe());
+  world.run(50);
+  ring(mobile, 180);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 183, 180]);
+  expect(call.responses.filter(({ body }) => body.length > 0)).toHaveLength(1);
+  mobile.media.say('not me', mobile.lastCall.remoteSdp ?? '', 8);
+  desk.media.say('me', desk.lastCall.remoteSdp ?? '');
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['me']);
+  call.cancel();
+  world.settles();
+});
+
+test('a winner with the same answer stays in the dialog that the caller has heard', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
+  const call = alice.call('1002');
+  world.run(50);
+  ring(desk, 183, desk.media.describe());
+  world.run(50);
+  const early = call.last;
+  mobile.lastCall.answer(200);
+  world.run(50);
+  expect(call.last.toTag).toBe(early.toTag);
+  expect(sdpIn(call.last)).toBe(sdpIn(early));
+  alice.media.say('hello', call.remoteSdp ?? '');
+  world.run(50);
+  expect(mobile.media.heardText).toEqual(['hello']);
+  expect(desk.media.heardText).toEqual([]);
+  call.hangUp();
+  world.settles();
+});
+
+test('a winner with another answer comes with a new To tag; the first answer never changes', async () => {
+  const { world, alice, desk, mobile } = await worldOfTwo();
+  await using _ = world;
+  const call = alice.call('1002');
+  world.run(50);
+  ring(desk, 183, desk.media.describe());
+  world.run(50);
+  const early = call.last;
+  expect(payloadTypesOf(sdpIn(early))).toEqual([0, 8, 101]);
+  mobile.lastCall.answer(200);
+  world.run(50);
+  const final = call.last;
+  expect(call.statuses).toEqual([183, 200]);
+  expect(final.toTag).not.toBe(early.toTag);
+  expect(payloadTypesOf(sdpIn(final))).toEqual([8, 101]);
+  const sessionId = /^o=- (\d+)/m;
+  expect(sessionId.exec(sdpIn(final))?.[1]).not.toBe(sessionId.exec(sdpIn(early))?.[1]);
+  const perTag = Map.groupBy(
+    call.responses.filter(({ body }) => body.length > 0),
+    ({ toTag }) => toTag,
+  );
+  for (const responses of perTag.values()) expect(new Set(responses.map(sdpIn)).size).toBe(1);
+
+  alice.media.say('hello', call.remoteSdp ?? '', 8);
+  mobile.media.say('hi', mobile.lastCall.remoteSdp ?? '', 8);
+  world.run(50);
+  expect(mobile.media.heardText).toEqual(['hello']);
+  expect(alice.media.heardText).toEqual(['hi']);
+  call.hangUp();
+  world.run(50);
+  expect(alice.statuses('BYE')).toEqual([200]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ codec: 'PCMA', callee_ip: mobile.address }]);
+});
+
+test('the one that played refuses, and another begins to play: a new dialog for the caller', async () => {
+  const { world, alice, desk, mobile } = await worldOfTwo();
+  await using _ = world;
+  const call = alice.call('1002');
+  world.run(50);
+  ring(desk, 183, desk.media.describe());
+  world.run(50);
+  const first = call.last;
+  ring(desk, 486);
+  world.run(50);
+  ring(mobile, 183, mobile.media.describe());
+  world.run(50);
+  expect(call.statuses).toEqual([183, 183]);
+  expect(call.last.toTag).not.toBe(first.toTag);
+  mobile.media.say('me now', mobile.lastCall.remoteSdp ?? '', 8);
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['me now']);
+  mobile.lastCall.answer(200, { sdp: null });
+  world.run(50);
+  expect(call.statuses).toEqual([183, 183, 200]);
+  call.hangUp();
+  world.settles();
+});
+
+test('a phone that was not heard may still win with a 200 that carries no description', async () => {
+  const { world, alice, desk, mobile } = await worldOfTwo();
+  await using _ = world;
+  const call = alice.call('1002');
+  world.run(50);
+  ring(desk, 183, desk.media.describe());
+  world.run(50);
+  ring(mobile, 183, mobile.media.describe());
+  world.run(50);
+  mobile.lastCall.answer(200, { sdp: null });
+  world.run(50);
+  expect(call.statuses).toEqual([183, 200]);
+  expect(payloadTypesOf(sdpIn(call.last))).toEqual([8, 101]);
+  alice.media.say('hello', call.remoteSdp ?? '', 8);
+  world.run(50);
+  expect(mobile.media.heardText).toEqual(['hello']);
+  call.hangUp();
+  world.settles();
+});
+
+test('early media that can not be used is a ring without sound', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(183, { sdp: 'v=0\r\nnonsense\r\n' });
+  world.run(50);
+  bob.lastCall.answer(180, { sdp: bob.media.describe(), headers: { 'Content-Type': ';;;' } });
+  world.run(50);
+  expect(call.statuses).toEqual([183, 180]);
+  expect(call.responses.every(({ body }) => body.length === 0)).toBe(true);
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(call.state).toBe('talking');
+  call.hangUp();
+  world.settles();
+});
