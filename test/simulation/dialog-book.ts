@@ -1,0 +1,155 @@
+import type { Clock } from '../../src/base/index.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
+import type { Flow } from '../../src/sip/transport/index.ts';
+
+/** A confirmed dialog between the exchange and a phone. */
+interface Spoken {
+  readonly name: string;
+  /** Whether a BYE of either side, or the phone's ignorance of it, has ended it. */
+  over: 'no' | 'bye' | 'lost';
+  acknowledged: boolean;
+  readonly mustBeAcknowledged: boolean;
+}
+
+/** A request of the exchange. */
+interface Asked {
+  readonly dialog: string;
+  readonly method: string;
+  answered: boolean;
+}
+
+/** A client transaction lives at least as long after the INVITE, whatever happens (64·T1), in ms. */
+const surelyAlive = 30_000;
+
+/**
+ * The dialogs of the exchange as its messages show them: every 2xx is acknowledged, always with the same ACK, sequence
+ * numbers rise, nothing new is asked after the BYE, and in the end each dialog is over on the wire too.
+ */
+export class DialogBook {
+  readonly #clock: Clock;
+  readonly #accuse: (fault: string) => void;
+  readonly #dialogs = new Map<string, Spoken>();
+  /** When each INVITE of the exchange was first sent, by branch. */
+  readonly #calling = new Map<string, { readonly at: number; refused: boolean; cancelledAt: number | null }>();
+  readonly #acks = new Map<string, string>();
+  readonly #sequences = new Map<string, number>();
+  readonly #asked = new Map<string, Asked>();
+
+  constructor(clock: Clock, accuse: (fault: string) => void) {
+    this.#clock = clock;
+    this.#accuse = accuse;
+  }
+
+  /** Takes note of what arrives. */
+  hear(message: SipMessage, flow: Flow): void {
+    if (message.kind === 'request' || message.status < 200) return;
+    this.#hearFinal(message);
+    const calling = this.#calling.get(branchOf(message));
+    if (message.cseq.method !== 'INVITE' || !calling) return;
+    if (message.status >= 300) calling.refused = true;
+    else this.#open(nameSaid(message), calling, flow);
+  }
+
+  /** Takes note of what the exchange sends. */
+  say(message: SipMessage, bytes: Uint8Array): void {
+    if (message.kind === 'response') {
+      if (message.status < 200 || message.status >= 300) return;
+      if (message.cseq.method === 'INVITE') this.#confirm(message);
+      if (message.cseq.method === 'BYE') this.#end(nameHeard(message), 'bye');
+      return;
+    }
+    const branch = branchOf(message);
+    if (message.method === 'CANCEL') {
+      const calling = this.#calling.get(branch);
+      if (calling) calling.cancelledAt ??= this.#clock.now();
+    } else if (message.method === 'ACK') this.#acknowledge(message, bytes);
+    else if (!this.#asked.has(branch)) this.#ask(message, branch);
+  }
+
+  conclude(): void {
+    const waiting = [...this.#asked.values()].filter(({ answered }) => !answered);
+    const unanswered = new Set(waiting.map(({ dialog }) => dialog));
+    for (const { name, over, acknowledged, mustBeAcknowledged } of this.#dialogs.values()) {
+      if (mustBeAcknowledged && !acknowledged) this.#accuse(`the 2xx of dialog ${name} was never acknowledged`);
+      if (over === 'no' && (acknowledged || !mustBeAcknowledged) && !unanswered.has(name)) {
+        this.#accuse(`dialog ${name} ended without a BYE`);
+      }
+    }
+  }
+
+  #open(
+    name: string,
+    { at, refused, cancelledAt }: { at: number; refused: boolean; cancelledAt: number | null },
+    flow: Flow,
+  ): void {
+    if (this.#dialogs.has(name)) return;
+    const now = this.#clock.now();
+    const cancelledLongAgo = cancelledAt !== null && now - cancelledAt > surelyAlive;
+    if (refused || flow.closed || cancelledLongAgo || now - at > surelyAlive) return;
+    this.#dialogs.set(name, { name, over: 'no', acknowledged: false, mustBeAcknowledged: true });
+  }
+
+  #confirm(response: SipResponse): void {
+    const name = nameHeard(response);
+    if (this.#dialogs.has(name)) return;
+    this.#dialogs.set(name, { name, over: 'no', acknowledged: true, mustBeAcknowledged: false });
+  }
+
+  #acknowledge(ack: SipRequest, bytes: Uint8Array): void {
+    const name = nameSaid(ack);
+    const dialog = this.#dialogs.get(name);
+    if (dialog) dialog.acknowledged = true;
+    const key = `${name} ${ack.cseq.number}`;
+    const text = Buffer.from(bytes).toString('latin1');
+    const before = this.#acks.get(key);
+    if (before !== undefined && before !== text) this.#accuse(`two ACKs for ${key}:\n${before}\nand\n${text}`);
+    this.#acks.set(key, text);
+  }
+
+  #ask(request: SipRequest, branch: string): void {
+    const dialog = nameSaid(request);
+    this.#asked.set(branch, { dialog, method: request.method, answered: false });
+    if (request.toTag === null) {
+      if (request.method === 'INVITE') {
+        this.#calling.set(branch, { at: this.#clock.now(), refused: false, cancelledAt: null });
+      }
+      return;
+    }
+    const known = this.#dialogs.get(dialog);
+    if (known && known.over !== 'no') this.#accuse(`${request.method} was sent in dialog ${dialog} after its end`);
+    const last = this.#sequences.get(dialog) ?? 0;
+    if (request.cseq.number <= last) {
+      this.#accuse(`CSeq ${request.cseq.number} follows ${last} in dialog ${dialog}`);
+    }
+    this.#sequences.set(dialog, request.cseq.number);
+    if (request.method === 'BYE') this.#end(dialog, 'bye');
+  }
+
+  #hearFinal(response: SipResponse): void {
+    const asked = this.#asked.get(branchOf(response));
+    if (!asked || asked.method !== response.cseq.method) return;
+    asked.answered = true;
+    // RFC 3261 §12.2.1.2; an INFO that was answered with 408 says nothing of the dialog (RFC 5057 §5.1).
+    if (response.status === 481 || (response.status === 408 && asked.method !== 'INFO'))
+      this.#end(asked.dialog, 'lost');
+  }
+
+  #end(name: string, how: 'bye' | 'lost'): void {
+    const dialog = this.#dialogs.get(name);
+    if (dialog?.over === 'no') dialog.over = how;
+  }
+}
+
+/** A dialog by Call-ID, the exchange's tag and the phone's, in what the phone asked or the answer to that. */
+function nameHeard(message: SipMessage): string {
+  return `${message.callId} ${message.toTag} ${message.fromTag}`;
+}
+
+/** The same in what the exchange asked or the answer to that. */
+function nameSaid(message: SipMessage): string {
+  return `${message.callId} ${message.fromTag} ${message.toTag}`;
+}
+
+function branchOf(message: SipMessage): string {
+  return message.topVia.params.get('branch') ?? '';
+}

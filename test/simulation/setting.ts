@@ -1,0 +1,125 @@
+import type { BindingStore } from '../../src/pbx/registrar/index.ts';
+import type { TransportName } from '../../src/sip/transport/index.ts';
+import { MemoryBindings, type WorldOptions } from '../world/world.ts';
+import type { Chance } from './chance.ts';
+
+/** Numbers with an account. Some have several phones, some none. */
+const users = ['1001', '1002', '1003', '1004', '1005'] as const;
+
+export interface PhoneSetting {
+  readonly number: string;
+  readonly transport: TransportName;
+  /** Contact host of a phone behind a NAT. */
+  readonly contact: string | null;
+  /** The share of 2xx that it acknowledges. */
+  readonly acks: number;
+  readonly obeysCancel: boolean;
+}
+
+/** Where and under which circumstances a story takes place. */
+export interface Setting {
+  readonly world: WorldOptions;
+  readonly phones: readonly PhoneSetting[];
+  /** How long things happen, in ms. */
+  readonly duration: number;
+  /** How many things happen besides what phones do in their calls. */
+  readonly incidents: number;
+  /** The longest way of a datagram, in ms. */
+  readonly longestDelay: number;
+  /** Whether phones lose their network, connection or memory. */
+  readonly troubled: boolean;
+  readonly ending: 'quiet' | 'drain' | 'shutdown';
+}
+
+export function settingOf(seed: number, chance: Chance): Setting {
+  const delay = chance.weighted([
+    [3, { min: 0, max: 0 }],
+    [4, { min: 5, max: 40 }],
+    [2, { min: 1, max: 400 }],
+    [1, { min: 100, max: 1500 }],
+  ]);
+  return {
+    world: {
+      seed,
+      users,
+      bindings: chance.happens(0.3) ? new LateBindings(chance) : new MemoryBindings(),
+      network: {
+        loss: chance.pick([0, 0, 0.02, 0.05, 0.15]),
+        duplicate: chance.pick([0, 0, 0.05, 0.3]),
+        delay,
+      },
+      config: {
+        sip: {
+          max_concurrent_calls: chance.pick([100, 100, 100, 4, 2]),
+          max_call_duration: chance.pick([14_400, 14_400, 60, 10]),
+          timers: { invite_timeout: chance.pick([60, 20, 5]) },
+        },
+        registrar: { auth: chance.pick(['digest', 'none']), max_expires: 600, default_expires: 600 },
+        media: {
+          port_pool: { start: 10_000, end: chance.pick([20_000, 20_000, 20_000, 10_016, 10_006]) },
+          rtp_timeout: chance.pick([60, 60, 15]),
+        },
+      },
+    },
+    phones: users.flatMap((number) => phonesOf(number, chance)),
+    duration: chance.between(20, 150) * 1000,
+    incidents: chance.between(6, 30),
+    longestDelay: delay.max,
+    troubled: chance.happens(0.5),
+    ending: chance.weighted([
+      [7, 'quiet'],
+      [1, 'drain'],
+      [2, 'shutdown'],
+    ]),
+  };
+}
+
+function phonesOf(number: string, chance: Chance): readonly PhoneSetting[] {
+  const count = chance.weighted([
+    [1, 0],
+    [6, 1],
+    [2, 2],
+    [1, 3],
+  ]);
+  return Array.from({ length: count }, (_, index) => {
+    const transport = chance.weighted<TransportName>([
+      [7, 'udp'],
+      [3, 'tcp'],
+      [1, 'tls'],
+    ]);
+    return {
+      number,
+      transport,
+      contact: chance.happens(0.15) ? `192.168.7.${chance.between(1, 99)}${index}:5060` : null,
+      acks: chance.weighted([
+        [8, 1],
+        [2, 0.6],
+        [1, 0],
+      ]),
+      obeysCancel: chance.happens(0.93),
+    };
+  });
+}
+
+/** A store so slow that some of what it is told is forgotten: nothing in the exchange may wait for it or trust it. */
+class LateBindings implements BindingStore {
+  readonly #kept = new MemoryBindings();
+  readonly #chance: Chance;
+
+  constructor(chance: Chance) {
+    this.#chance = chance;
+  }
+
+  async load(): ReturnType<BindingStore['load']> {
+    await Promise.resolve();
+    return this.#kept.load();
+  }
+
+  save(...change: Parameters<BindingStore['save']>): void {
+    if (this.#chance.happens(0.5)) this.#kept.save(...change);
+  }
+
+  remove(...change: Parameters<BindingStore['remove']>): void {
+    if (this.#chance.happens(0.5)) this.#kept.remove(...change);
+  }
+}

@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto';
+import { type Log, SeededRandom } from '../../src/base/index.ts';
+import { World } from '../world/world.ts';
+import { CallBook } from './call-book.ts';
+import { Chance } from './chance.ts';
+import { Player } from './player.ts';
+import { type Setting, settingOf } from './setting.ts';
+import { Witness } from './witness.ts';
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** What was broken of what must hold, the first fault first; empty when all is well. */
+  readonly faults: readonly string[];
+  /** Of every byte that arrived anywhere, and when: equal for equal seeds. */
+  readonly digest: string;
+  readonly calls: number;
+  readonly deliveries: number;
+}
+
+export interface SimulationOptions {
+  /** Hears every message of the exchange, with the virtual time in ms. */
+  readonly trace?: (line: string) => void;
+}
+
+/** All that waits for a peer gives up within 64·T1, a BYE that had to wait for an ACK within twice that; in ms. */
+const settling = 3 * 32_000 + 10_000;
+/** The longest that a call rings, or is silent before it is ended; in ms. */
+const longestWait = 65_000;
+/** The longest registration, in ms. */
+const longestBinding = 600_000;
+
+/**
+ * Plays a random story with a whole exchange: how many phones, how bad the network, who calls whom and what goes wrong
+ * follow from `seed` alone. Tells what was broken of:
+ *
+ * - every INVITE that arrives gets exactly one final response, within 200 ms a first one;
+ * - every call has one start, one end and one record, that agrees with what the caller was told;
+ * - no answer changes inside a dialog; session id and version are as RFC 3264 §8 wants them;
+ * - nothing of one side's topology comes up on the other; no message goes to a stranger;
+ * - every dialog ends with a BYE, every 2xx is acknowledged, and phones hear of the end;
+ * - nothing throws, and nothing is left: no call, dialog, transaction, port or timer.
+ */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const faults: string[] = [];
+  const story = await Story.begin(seed, faults, options.trace);
+  try {
+    story.play();
+    story.conclude();
+  } catch (error) {
+    faults.push(`something was thrown: ${error instanceof Error ? error.stack : error}`);
+  }
+  return story.end();
+}
+
+class Story {
+  readonly #seed: number;
+  readonly #setting: Setting;
+  readonly #chance: Chance;
+  readonly #world: World;
+  readonly #players: Player[] = [];
+  readonly #witness: Witness;
+  readonly #calls: CallBook;
+  readonly #faults: string[];
+  readonly #hash = createHash('sha256');
+  #deliveries = 0;
+
+  static async begin(seed: number, faults: string[], trace: ((line: string) => void) | undefined): Promise<Story> {
+    const chance = new Chance(new SeededRandom(seed ^ 0x5eed));
+    const setting = settingOf(seed, chance);
+    let now = () => 0;
+    const log = complaints((text) => faults.push(`${now()} ms: an error was logged: ${text}`));
+    const world = await World.start({ ...setting.world, log });
+    now = () => world.clock.now();
+    const story = new Story(seed, setting, chance, world, faults, trace);
+    for (const each of setting.phones) {
+      const { number, transport, contact } = each;
+      const phone = await world.phone(number, { transport, ...(contact === null ? {} : { contact }) });
+      story.#players.push(new Player(phone, each, { chance, provoke: (what) => story.#provoke(what) }));
+    }
+    return story;
+  }
+
+  private constructor(
+    seed: number,
+    setting: Setting,
+    chance: Chance,
+    world: World,
+    faults: string[],
+    trace: ((line: string) => void) | undefined,
+  ) {
+    this.#seed = seed;
+    this.#setting = setting;
+    this.#chance = chance;
+    this.#world = world;
+    this.#faults = faults;
+    const { clock, network, exchange } = world;
+    const accuse = (fault: string): void => {
+      faults.push(`${clock.now()} ms: ${fault}`);
+    };
+    const hosts = new Set(setting.phones.map((_, index) => `10.0.0.${11 + index}`));
+    this.#witness = new Witness(clock, hosts, accuse);
+    this.#calls = new CallBook(accuse);
+    exchange.events.subscribe((event) => {
+      this.#calls.hear(event);
+      trace?.(`${clock.now().toFixed(3)} ** ${event.type} ${'call' in event ? event.call.callId : ''}\n`);
+    });
+    exchange.transport.tap((direction, flow, bytes) => {
+      const arrow = direction === 'in' ? '<-' : '->';
+      trace?.(
+        `${clock.now().toFixed(3)} ${arrow} ${flow.transport} ${flow.remote.address}\n${new TextDecoder().decode(bytes)}`,
+      );
+      this.#witness.see(direction, flow, bytes);
+    });
+    network.onDeliver((from, to, bytes) => {
+      this.#deliveries++;
+      this.#hash.update(`${clock.now()} ${from.address}:${from.port} ${to.address}:${to.port}\n`).update(bytes);
+    });
+  }
+
+  play(): void {
+    const { clock } = this.#world;
+    const { duration, incidents } = this.#setting;
+    for (const player of this.#players) clock.after(this.#chance.between(0, 500), () => player.phone.register());
+    for (let i = 0; i < incidents; i++) clock.after(this.#chance.between(2000, duration), () => this.#incident());
+    this.#world.run(duration + 1000);
+    this.#wrapUp();
+  }
+
+  /** Whether all is over, and as it should be. */
+  conclude(): void {
+    const { exchange, network, clock, sockets } = this.#world;
+    const disturbed = this.#players.some((player) => player.disturbed);
+    if (exchange.calls.active > 0 && !disturbed) this.#accuse(`${exchange.calls.active} calls go on without anybody`);
+    if (exchange.calls.active > 0) {
+      exchange.calls.shutDown();
+      this.#world.run(settling);
+    }
+    this.#checkNothingIsLeft();
+    this.#witness.conclude();
+    this.#calls.conclude(this.#witness.finals());
+    this.#checkPhones();
+    if (exchange.transport.counters.defects > 0) this.#accuse(`${exchange.transport.counters.defects} defects`);
+    for (const { to } of network.toNobody)
+      this.#accuse(`something was sent to ${to.address}:${to.port}, where nobody is`);
+    this.#world.run(longestBinding);
+    if (exchange.registrar.count > 0) this.#accuse(`${exchange.registrar.count} bindings have outlived their time`);
+    this.#world.run(settling);
+    this.#checkNothingIsLeft();
+    if (clock.pending > 0) this.#accuse(`${clock.pending} timers are left`);
+    if (sockets.size !== this.#players.length) this.#accuse(`${sockets.size} media sockets are left`);
+  }
+
+  async end(): Promise<SimulationResult> {
+    await this.#world[Symbol.asyncDispose]();
+    return {
+      seed: this.#seed,
+      faults: this.#faults,
+      digest: this.#hash.digest('hex'),
+      calls: this.#calls.calls,
+      deliveries: this.#deliveries,
+    };
+  }
+
+  #accuse(fault: string): void {
+    this.#faults.push(`${this.#world.clock.now()} ms: ${fault}`);
+  }
+
+  // --- what happens ---
+
+  #incident(): void {
+    const chance = this.#chance;
+    if (this.#players.length === 0) return;
+    const player = chance.pick(this.#players);
+    const trouble = this.#setting.troubled ? 1 : 0;
+    chance.weighted([
+      [20, () => player.call(targets)],
+      [2, () => player.register()],
+      [1, () => player.wander()],
+      [trouble, () => this.#cutOff(player)],
+      [trouble, () => this.#disconnect(player)],
+      [trouble, () => player.forget()],
+    ])();
+  }
+
+  #cutOff(player: Player): void {
+    const { network, clock } = this.#world;
+    const { address } = player.phone;
+    player.disturbed = true;
+    network.partition(address);
+    clock.after(this.#chance.pick([300, 3000, 20_000, 60_000]), () => network.heal(address));
+  }
+
+  #disconnect(player: Player): void {
+    player.disturbed ||= player.setting.transport !== 'udp';
+    this.#world.network.disconnect(player.phone.address);
+    if (this.#chance.happens(0.7)) this.#world.clock.after(this.#chance.between(0, 3000), () => player.register());
+  }
+
+  /** What crosses what another does: within the time that a datagram takes. */
+  #provoke(what: 'answer' | 'hang up'): void {
+    const chance = this.#chance;
+    if (!chance.happens(0.2)) return;
+    const able = (call: { direction: string; state: string }) =>
+      what === 'answer' ? call.direction === 'out' && call.state === 'trying' : call.state === 'talking';
+    const player = chance.pick(this.#players);
+    const candidates = this.#players.flatMap((each) =>
+      each.phone.calls.filter(able).map((call) => ({ player: each, call })),
+    );
+    if (candidates.length === 0 || !player) return;
+    const { player: who, call } = chance.pick(candidates);
+    this.#world.clock.after(chance.between(0, this.#setting.longestDelay), () => {
+      if (!who.phone.calls.includes(call)) return;
+      if (what === 'answer') who.cancel(call);
+      else if (call.state === 'talking') call.hangUp();
+    });
+  }
+
+  #wrapUp(): void {
+    const { network, exchange } = this.#world;
+    if (this.#setting.ending === 'drain') void exchange.calls.drain();
+    if (this.#setting.ending === 'shutdown') exchange.calls.shutDown();
+    for (let round = 0; round < 2; round++) {
+      for (const { phone } of this.#players) network.heal(phone.address);
+      for (const player of this.#players) player.wrapUp();
+      this.#world.run(longestWait);
+    }
+    this.#world.run(settling);
+  }
+
+  // --- what must be ---
+
+  #checkNothingIsLeft(): void {
+    // A phone behind a NAT is sent OPTIONS for as long as it is registered.
+    const pulse = this.#world.exchange.registrar.natBindings().length > 0;
+    for (const [what, count] of Object.entries(this.#world.leftovers())) {
+      if (count > 0 && !(pulse && what === 'client transactions')) this.#accuse(`${count} ${what} are left`);
+    }
+  }
+
+  #checkPhones(): void {
+    for (const { phone, disturbed } of this.#players) {
+      if (disturbed) continue;
+      for (const call of phone.calls) {
+        const unheard = call.direction === 'in' && !call.requests.some(({ method }) => method === 'ACK');
+        if (call.state !== 'over' && !unheard) {
+          this.#accuse(`${phone.number} at ${phone.address} is still ${call.state} in ${call.callId}`);
+        }
+      }
+    }
+  }
+}
+
+const targets = [
+  ...['1001', '1001', '1002', '1002', '1003', '1003', '1004', '1004', '1005', '1005', '1001', '1002'],
+  ...['1099', 'tel:+1002', 'tel:1003', 'sip:1001@198.51.100.7', 'sip:10.0.0.1', 'urn:service:sos'],
+];
+
+/** A log that only minds errors. */
+function complaints(complain: (text: string) => void): Log {
+  const log: Log = {
+    debug: () => {},
+    info: () => {},
+    warning: () => {},
+    error: (message, fields) => {
+      const error = fields?.['error'];
+      complain(`${message} ${error instanceof Error ? error.stack : JSON.stringify(fields ?? {})}`);
+    },
+    child: () => log,
+  };
+  return log;
+}

@@ -1,0 +1,119 @@
+import type { Clock } from '../../src/base/index.ts';
+import { parseMessage, type SipMessage, type SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
+import type { Flow } from '../../src/sip/transport/index.ts';
+import { DescriptionBook } from './description-book.ts';
+import { DialogBook } from './dialog-book.ts';
+import { SecretBook } from './secret-book.ts';
+
+/** An INVITE that reached the exchange, and what became of it. */
+interface Received {
+  readonly callId: string;
+  /** Whether it is outside any dialog. */
+  readonly initial: boolean;
+  readonly at: number;
+  /** Whether anything has been said to it. */
+  greeted: boolean;
+  /** Status and To tag of the final response. */
+  final: { readonly status: number; readonly text: string } | null;
+}
+
+/** How long an INVITE may wait for its first response, in ms (RFC 3261 §17.2.1). */
+const patience = 200;
+
+/** Sees all that the exchange hears and says, and calls out where it breaks a rule. */
+export class Witness {
+  readonly #clock: Clock;
+  readonly #accuse: (fault: string) => void;
+  readonly #neighbours: ReadonlySet<string>;
+  readonly #invites = new Map<string, Received>();
+  readonly #descriptions: DescriptionBook;
+  readonly #dialogs: DialogBook;
+  readonly #secrets: SecretBook;
+
+  /** `neighbours`: the addresses that the exchange may speak to. */
+  constructor(clock: Clock, neighbours: ReadonlySet<string>, accuse: (fault: string) => void) {
+    this.#clock = clock;
+    this.#accuse = accuse;
+    this.#neighbours = neighbours;
+    this.#descriptions = new DescriptionBook(accuse);
+    this.#dialogs = new DialogBook(clock, accuse);
+    this.#secrets = new SecretBook(accuse);
+  }
+
+  see(direction: 'in' | 'out', flow: Flow, bytes: Uint8Array): void {
+    const message = parseMessage(bytes, { stream: flow.transport !== 'udp' });
+    this.#secrets.see(direction, message, flow.remote.address, bytes);
+    if (direction === 'in') {
+      if (message.kind === 'request') this.#onRequest(message);
+      this.#dialogs.hear(message, flow);
+      return;
+    }
+    if (!this.#neighbours.has(flow.remote.address)) {
+      this.#accuse(`${nameOf(message)} was sent to a stranger, ${flow.remote.address}`);
+    }
+    if (message.kind === 'response') this.#onResponse(message);
+    this.#descriptions.see(message);
+    this.#dialogs.say(message, bytes);
+  }
+
+  /** The final response to each INVITE outside a dialog, by Call-ID, but for challenges. */
+  finals(): ReadonlyMap<string, number> {
+    const finals = new Map<string, number>();
+    for (const { callId, initial, final } of this.#invites.values()) {
+      if (initial && final && final.status !== 401 && !finals.has(callId)) finals.set(callId, final.status);
+    }
+    return finals;
+  }
+
+  /** To be asked when all should be over. */
+  conclude(): void {
+    for (const [key, { callId, final }] of this.#invites) {
+      if (!final) this.#accuse(`the INVITE ${key} (Call-ID ${callId}) got no final response`);
+    }
+    this.#dialogs.conclude();
+  }
+
+  #onRequest(request: SipRequest): void {
+    if (request.method !== 'INVITE') return;
+    const key = transactionOf(request);
+    if (this.#invites.has(key)) return;
+    const received: Received = {
+      callId: request.callId,
+      initial: request.toTag === null,
+      at: this.#clock.now(),
+      greeted: false,
+      final: null,
+    };
+    this.#invites.set(key, received);
+  }
+
+  #onResponse(response: SipResponse): void {
+    if (response.status > 100 && response.toTag === null) this.#accuse(`${nameOf(response)} has no To tag`);
+    if (response.cseq.method !== 'INVITE') return;
+    const invite = this.#invites.get(transactionOf(response));
+    if (!invite) return this.#accuse(`${nameOf(response)} answers an INVITE that never arrived`);
+    if (!invite.greeted && this.#clock.now() - invite.at > patience) {
+      this.#accuse(`the INVITE of ${invite.callId} waited ${this.#clock.now() - invite.at} ms for a response`);
+    }
+    invite.greeted = true;
+    const final = `${response.status} with tag ${response.toTag}`;
+    if (response.status < 200) {
+      if (invite.final) this.#accuse(`${final} follows ${invite.final.text} to the INVITE of ${invite.callId}`);
+      return;
+    }
+    if (invite.final && invite.final.text !== final) {
+      this.#accuse(`the INVITE of ${invite.callId} got ${invite.final.text} and then ${final}`);
+    }
+    invite.final ??= { status: response.status, text: final };
+  }
+}
+
+export function nameOf(message: SipMessage): string {
+  const { cseq, callId } = message;
+  return `${message.kind === 'request' ? message.method : message.status} (CSeq ${cseq.number} ${cseq.method}, Call-ID ${callId})`;
+}
+
+function transactionOf(message: SipMessage): string {
+  const { host, params } = message.topVia;
+  return `${params.get('branch')} from ${host}`;
+}
