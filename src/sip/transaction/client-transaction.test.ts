@@ -38,6 +38,15 @@ describe('a request of ours', () => {
     expect(bench.layer.counters.strayResponses).toBe(1);
   });
 
+  test('does not hear a response with a second Via: it was meant for somebody else (RFC 3261 §8.1.3.3)', () => {
+    const bench = new TransactionBench();
+    const response = createResponse(bench.request('OPTIONS').request, 200);
+    response.headers.add('Via', 'SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKother');
+    bench.layer.onMessage(response, bench.flow);
+    bench.hasTold();
+    expect(bench.layer.counters.strayResponses).toBe(1);
+  });
+
   test('that is over is not disturbed by late responses: they are counted and dropped', () => {
     const bench = new TransactionBench();
     const options = bench.request('OPTIONS');

@@ -159,7 +159,9 @@ export class TransactionLayer implements TransportUser {
   }
 
   #receiveResponse(response: SipResponse): void {
-    const transaction = this.#clients.get(clientKeyOf(response));
+    // With a second Via it was meant for somebody behind us, whom we do not have (RFC 3261 §8.1.3.3).
+    const ours = response.headers.all(Via).length === 1;
+    const transaction = ours ? this.#clients.get(clientKeyOf(response)) : undefined;
     if (transaction) transaction.receive(response);
     else this.counters.strayResponses++;
   }
