@@ -1,0 +1,156 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Folder, Protocol } from './exchange-process.ts';
+import { freePorts } from './free-ports.ts';
+import { eventually, Program } from './program.ts';
+import { tone, wavFile } from './tone.ts';
+
+export interface BaresipOptions {
+  readonly folder: Folder;
+  readonly number: string;
+  readonly password: string;
+  /** `host:port` of the exchange. */
+  readonly exchange: string;
+  readonly protocol: Protocol;
+  /** Hz of the tone that it says into the call. */
+  readonly tone: number;
+  /** Picks up by itself. */
+  readonly answers?: boolean;
+  readonly address?: string;
+}
+
+interface BaresipEvent {
+  readonly event: true;
+  readonly type: string;
+  readonly param?: string;
+}
+
+const modules = ['g711', 'aufile', 'aubridge', 'sndfile'];
+
+/**
+ * One baresip 1.0 with a configuration of its own: speaks a tone from a file, keeps what it hears in a file, and is told
+ * what to do over its control port (JSON in netstrings).
+ */
+export class Baresip implements AsyncDisposable {
+  readonly number: string;
+  readonly #program: Program;
+  readonly #recordings: string;
+  readonly #socket: Socket;
+  readonly #events: BaresipEvent[] = [];
+  #received = '';
+
+  private constructor(number: string, program: Program, recordings: string, socket: Socket) {
+    this.number = number;
+    this.#program = program;
+    this.#recordings = recordings;
+    this.#socket = socket;
+    socket.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
+    socket.on('error', () => {});
+  }
+
+  /** Starts it and waits until it is registered. */
+  static async start(options: BaresipOptions): Promise<Baresip> {
+    const { folder, number, password, exchange, protocol, answers = false, address = '127.0.0.1' } = options;
+    const home = folder.file(`baresip-${number}`);
+    mkdirSync(home);
+    // Its TLS port is the one after that of UDP and TCP.
+    const [sip, control, rtp] = [await freePorts(2), await freePorts(2), await freePorts(8)];
+    writeFileSync(join(home, 'tone.wav'), wavFile(tone(options.tone, 30)));
+    writeFileSync(join(home, 'contacts'), '');
+    const account = [
+      `<sip:${number}@${exchange};transport=${protocol}>`,
+      `auth_user=${number}`,
+      `auth_pass=${password}`,
+    ];
+    const more = ['regint=60', 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
+    writeFileSync(join(home, 'accounts'), `${[...account, ...more].join(';')}\n`);
+    const host = address.includes(':') ? `[${address}]` : address;
+    const config = [
+      `sip_listen ${host}:${sip}`,
+      `net_interface ${address}`,
+      `audio_source aufile,${join(home, 'tone.wav')}`,
+      'audio_player aubridge,nowhere',
+      'audio_alert aubridge,nowhere',
+      `rtp_ports ${rtp}-${rtp + 7}`,
+      `snd_path ${home}`,
+      'module_path /usr/lib/baresip/modules',
+      ...modules.map((name) => `module ${name}.so`),
+      'module_tmp account.so',
+      'module_app menu.so',
+      'module_app ctrl_tcp.so',
+      `ctrl_tcp_listen 127.0.0.1:${control}`,
+    ];
+    writeFileSync(join(home, 'config'), `${config.join('\n')}\n`);
+    const program = new Program('baresip', ['-f', home, '-s'], { cwd: home });
+    try {
+      await program.printed((output) => (output.includes('baresip is ready') ? true : null));
+      const phone = new Baresip(number, program, home, connect(control, '127.0.0.1'));
+      await program.printed((output) => (/200 OK .*\[\d+ binding/.test(output) ? true : null));
+      return phone;
+    } catch (error) {
+      await program[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Everything it has printed: its log and the SIP messages. */
+  get output(): string {
+    return this.#program.output;
+  }
+
+  dial(number: string): void {
+    this.#command('dial', number);
+  }
+
+  hold(): void {
+    this.#command('hold');
+  }
+
+  resume(): void {
+    this.#command('resume');
+  }
+
+  hangUp(): void {
+    this.#command('hangup');
+  }
+
+  /** Waits for the event of this type, counted from one, and returns it. */
+  event(type: string, count = 1): Promise<BaresipEvent> {
+    return eventually(
+      `${this.number} tells ${type}`,
+      () => this.#events.filter((event) => event.type === type)[count - 1],
+    );
+  }
+
+  /** The file with what it has heard, complete once the call is over. */
+  heard(): string {
+    const name = readdirSync(this.#recordings).find((file) => file.endsWith('-dec.wav'));
+    if (name === undefined) throw new Error(`${this.number} has recorded nothing:\n${this.output}`);
+    return join(this.#recordings, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+    this.#program.kill('SIGTERM');
+    await Promise.race([this.#program.exited, new Promise((resolve) => setTimeout(resolve, 2000))]);
+    await this.#program[Symbol.asyncDispose]();
+  }
+
+  #command(command: string, params?: string): void {
+    const text = JSON.stringify({ command, params, token: command });
+    this.#socket.write(`${text.length}:${text},`);
+  }
+
+  #receive(text: string): void {
+    this.#received += text;
+    for (;;) {
+      const colon = this.#received.indexOf(':');
+      const length = Number(this.#received.slice(0, colon));
+      if (colon < 0 || this.#received.length < colon + length + 2) return;
+      const message = JSON.parse(this.#received.slice(colon + 1, colon + 1 + length));
+      this.#received = this.#received.slice(colon + length + 2);
+      if (message.event === true) this.#events.push(message);
+    }
+  }
+}
