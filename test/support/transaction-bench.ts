@@ -7,6 +7,7 @@ import {
   type SipMessage,
   SipRequest,
   type SipResponse,
+  Via,
 } from '../../src/sip/message/index.ts';
 import {
   type ClientTransaction,
@@ -206,6 +207,8 @@ export class TransactionBench {
   /** The peer answers. */
   answer(transaction: ClientTransaction, status: number, toTag = 'bob'): SipResponse {
     const response = createResponse(transaction.request, status, { toTag });
+    // Whoever answers us sees our Via alone.
+    response.headers.setAll(Via, [transaction.request.topVia]);
     this.layer.onMessage(response, this.flow);
     return response;
   }
