@@ -22,18 +22,12 @@ export interface OpenStoreOptions {
  * file has its overflow beside it, in the folder `spill`; one in memory has none. Rejects with one clear line when the
  * URL names nothing we know, or the database is damaged, newer than this version, or can't be written.
  */
-export async function openStore({
-  url,
-  directory,
-  clock,
-  log,
-  queueLimit = defaultQueueLimit,
-}: OpenStoreOptions): Promise<Store> {
+export async function openStore({ url, directory, clock, log, queueLimit }: OpenStoreOptions): Promise<Store> {
   const file = databaseFile(url, directory);
   const spill =
     file === inMemory
       ? null
-      : await FileSpill.open({ folder: join(dirname(file), 'spill'), clock, log, limit: queueLimit });
+      : await FileSpill.open({ folder: join(dirname(file), 'spill'), clock, log, limit: defaultQueueLimit });
   const backend = await ThreadBackend.open(file, clock);
   const store = new QueuedStore({ backend, clock, log, spill, queueLimit });
   await store.started;

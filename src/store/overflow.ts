@@ -69,8 +69,10 @@ export class Overflow {
     return this.#options.spill.settle();
   }
 
+  /** Replays no more. */
   close(): void {
     this.#closed = true;
+    if (this.#active) this.#failure = 'the store is closed';
     this.#timer?.cancel();
   }
 

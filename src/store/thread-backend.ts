@@ -113,7 +113,8 @@ export class ThreadBackend implements Backend {
 
   #start(): Worker {
     const data: StoreThreadData = { file: this.#file };
-    const worker = new Worker(program, { name: 'store', workerData: data });
+    // Flags of the process (a loader, an inspector, `--eval`) are not meant for it.
+    const worker = new Worker(program, { name: 'store', workerData: data, execArgv: [] });
     worker.on('message', (reply: StoreReply) => {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);

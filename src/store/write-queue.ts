@@ -111,8 +111,9 @@ export class WriteQueue {
         if (this.#failure !== null) throw new Error(this.#failure);
       }
       await this.#overflow?.resume();
-      if (this.#overflow?.active) throw new Error(this.#overflow.failure ?? 'spilled entries are left');
-    } while (this.#batch || this.#waiting.size > 0);
+      if (this.#overflow?.active && this.#overflow.failure !== null) throw new Error(this.#overflow.failure);
+      // Entries that came back from the spill wait again.
+    } while (this.#batch || this.#waiting.size > 0 || this.#overflow?.active);
     await this.#options.backend.sync?.();
   }
 
