@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
-import { heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 /** The ACKs that reach the phone from now on, those of refusals too. */
@@ -212,5 +212,29 @@ test('a change before the answer to a delayed offer is refused with 491 and does
   call.hangUp();
   world.run(100);
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});
+
+test('a change that comes before the other side has acknowledged the last gets 491, and is no version of o= (RFC 3264 section 8)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  alice.habits.acks = false;
+  const call = alice.call('1002');
+  world.run(100);
+  const answered = bob.lastCall;
+  answered.answer(200);
+  world.run(100);
+  const before = originOf(call.remoteSdp);
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(491);
+
+  call.ack();
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  expect(originOf(call.remoteSdp)).toEqual({ id: before.id, version: before.version + 1 });
+  call.hangUp();
   world.settles();
 });

@@ -236,7 +236,7 @@ export class Player {
 
   #talk(call: PhoneCall): void {
     const chance = this.#chance;
-    for (let count = chance.between(0, 3); count > 0; count--) {
+    for (let count = chance.between(0, 5); count > 0; count--) {
       this.#later(chance.between(0, 30_000), call, () => this.#fidget(call));
     }
     if (this.#cancelled.has(call)) this.#later(chance.between(0, 500), call, () => this.hangUp(call));

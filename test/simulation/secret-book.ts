@@ -1,7 +1,5 @@
 import type { SipMessage } from '../../src/sip/message/index.ts';
-
-/** The exchange's own address, which all may know. */
-const own = '10.0.0.1';
+import { exchangeIp } from '../world/world.ts';
 
 const addresses = /\b(?:10|192\.168)\.\d+\.\d+(?:\.\d+)?\b/g;
 const words = /[A-Za-z0-9]{8,}/g;
@@ -12,8 +10,8 @@ const words = /[A-Za-z0-9]{8,}/g;
  */
 export class SecretBook {
   readonly #accuse: (fault: string) => void;
-  /** Word → the phone whose side it belongs to. */
-  readonly #owners = new Map<string, string>();
+  /** Word → the phones that know it of themselves; two private networks may use the same address. */
+  readonly #owners = new Map<string, Set<string>>();
 
   constructor(accuse: (fault: string) => void) {
     this.#accuse = accuse;
@@ -21,28 +19,30 @@ export class SecretBook {
 
   see(direction: 'in' | 'out', message: SipMessage, phone: string, bytes: Uint8Array): void {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-    if (direction === 'in') {
-      for (const [address] of text.matchAll(addresses)) if (address !== own) this.#keep(address, phone);
-    }
-    this.#keep(message.callId, phone);
-    this.#keep(message.fromTag, phone);
-    this.#keep(message.toTag, phone);
-    this.#keep(message.topVia.params.get('branch'), phone);
+    const own = [message.callId, message.fromTag, message.toTag, message.topVia.params.get('branch')];
+    for (const word of own) this.#keep(word, phone, direction === 'in' && message.kind === 'request');
+    if (direction === 'in') for (const [address] of text.matchAll(addresses)) this.#keep(address, phone, true);
     // The bindings of a user are all told to each of the user's phones.
     if (direction === 'in' || message.cseq.method === 'REGISTER') return;
     this.#check(text, addresses, phone, message);
     this.#check(text, words, phone, message);
   }
 
-  #keep(word: string | null | undefined, phone: string): void {
-    if (word && !this.#owners.has(word)) this.#owners.set(word, phone);
+  /** `said`: the phone has said it by itself; else it is the phone's only where it is nobody else's. */
+  #keep(word: string | null | undefined, phone: string, said: boolean): void {
+    if (!word || word === exchangeIp) return;
+    const owners = this.#owners.get(word);
+    if (!owners) this.#owners.set(word, new Set([phone]));
+    else if (said) owners.add(phone);
   }
 
   #check(text: string, pattern: RegExp, phone: string, message: SipMessage): void {
     for (const [word] of text.matchAll(pattern)) {
-      const owner = this.#owners.get(word);
-      if (owner !== undefined && owner !== phone) {
-        this.#accuse(`${word}, of the side of ${owner}, is told to ${phone}:\n${text}\n(${message.callId})`);
+      const owners = this.#owners.get(word);
+      if (owners && !owners.has(phone)) {
+        this.#accuse(
+          `${word}, of the side of ${[...owners].join()}, is told to ${phone}:\n${text}\n(${message.callId})`,
+        );
         return;
       }
     }

@@ -173,7 +173,7 @@ class Story {
     const player = chance.pick(this.#players);
     const trouble = this.#setting.troubled ? 1 : 0;
     chance.weighted([
-      [20, () => player.call(targets)],
+      [20, () => player.call(chance.happens(0.9) ? numbers : oddities)],
       [2, () => player.register()],
       [1, () => player.wander()],
       [trouble, () => this.#cutOff(player)],
@@ -250,10 +250,8 @@ class Story {
   }
 }
 
-const targets = [
-  ...['1001', '1001', '1002', '1002', '1003', '1003', '1004', '1004', '1005', '1005', '1001', '1002'],
-  ...['1099', 'tel:+1002', 'tel:1003', 'sip:1001@198.51.100.7', 'sip:10.0.0.1', 'urn:service:sos'],
-];
+const numbers = ['1001', '1002', '1003', '1004', '1005'];
+const oddities = ['1099', 'tel:+1002', 'tel:1003', 'sip:1001@198.51.100.7', 'sip:10.0.0.1', 'urn:service:sos'];
 
 /** A log that only minds errors. */
 function complaints(complain: (text: string) => void): Log {

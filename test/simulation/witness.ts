@@ -18,7 +18,7 @@ interface Received {
 }
 
 /** How long an INVITE may wait for its first response, in ms (RFC 3261 §17.2.1). */
-const patience = 200;
+const patience = 200.001;
 
 /** Sees all that the exchange hears and says, and calls out where it breaks a rule. */
 export class Witness {

@@ -52,8 +52,10 @@ export class RelayedInvite {
     const offer = sdpOf(this.transaction.request);
     const from = this.#from.leg.negotiation;
     const to = this.#to.leg.negotiation;
-    // The answer to a delayed offer is still on its way in an ACK (RFC 5407 §3.1.5).
-    if (from.phase !== 'stable' || to.phase !== 'stable') throw new SipError(491, 'Request Pending');
+    // The answer to a delayed offer is still on its way in an ACK (RFC 5407 §3.1.5), or the other side has not yet
+    // acknowledged our last answer. An offer that can't be sent must not be made: it would count as a version of o=.
+    if (from.phase !== 'stable' || to.phase !== 'stable' || this.#to.dialog.busy)
+      throw new SipError(491, 'Request Pending');
     try {
       let body = {};
       if (offer) {
