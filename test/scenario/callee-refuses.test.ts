@@ -23,6 +23,9 @@ const refusals = [
   [401, 500, 'failed', 'error', 41],
   [407, 500, 'failed', 'error', 41],
   // Of our transaction with the phone, and not of the caller's.
+  [405, 480, 'failed', 'unreachable', 20],
+  [420, 480, 'failed', 'unreachable', 20],
+  [422, 480, 'failed', 'unreachable', 20],
   [481, 480, 'failed', 'unreachable', 20],
   [482, 480, 'failed', 'unreachable', 20],
   [483, 480, 'failed', 'unreachable', 20],

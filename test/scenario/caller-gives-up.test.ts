@@ -193,3 +193,28 @@ test('a phone that ignores its CANCEL is forgotten after 64·T1 (RFC 3261 §9.1)
   world.settles();
   expect(world.cdrs).toMatchObject([cancelled]);
 });
+
+test('a caller that asks for a change before it is answered hears 500 with Retry-After (RFC 3261 §14.2)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(180);
+  world.run(50);
+  call.remoteTag = call.last.toTag;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(50);
+  expect(call.last.status).toBe(500);
+  expect(Number(call.last.headers.get('Retry-After'))).toBeLessThanOrEqual(10);
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(call.last.status).toBe(200);
+  call.state = 'talking';
+  call.reinvite({ direction: 'sendonly' });
+  world.run(50);
+  expect(call.last.status).toBe(200);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+});

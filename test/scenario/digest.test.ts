@@ -99,3 +99,16 @@ test("a REGISTER for somebody else's address is refused with 403 (RFC 3261 §10.
   expect(alice.calls[0]?.last.status).toBe(480);
   world.settles();
 });
+
+test('with registrar.auth none nobody is challenged, and From is believed', async () => {
+  await using world = await World.start({ config: { registrar: { auth: 'none' } } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  bob.habits.onInvite = 486;
+  const call = alice.call('1002');
+  world.run(50);
+  expect(call.statuses).toEqual([486]);
+  expect(alice.log).not.toContain(401);
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ caller: '1001', callee: '1002' }]);
+});

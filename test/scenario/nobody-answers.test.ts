@@ -45,7 +45,7 @@ test('a phone that is entirely silent is given up after 64·T1 (timer B, RFC 326
   ]);
 });
 
-test('a caller that repeats its INVITE for the whole time is still one call', async () => {
+test('everything arrives twice, the INVITE too, and it is still one call', async () => {
   await using world = await World.start({ network: { duplicate: 1 } });
   const alice = await world.registered('1001');
   const bob = await world.registered('1002');

@@ -24,8 +24,10 @@ test('all phones of an extension ring; one answers, the others are told that it 
   world.run(50);
   for (const bob of bobs) bob.lastCall.answer(180);
   world.run(1000);
+  expect(world.media.usage().inUse).toBe(8);
   mobile.lastCall.answer(200);
   world.run(50);
+  expect(world.media.usage().inUse).toBe(4);
 
   expect(call.statuses).toEqual([180, 200]);
   for (const other of [desk, tablet]) {

@@ -129,3 +129,21 @@ test('a phone that plays early media and then redirects: the next one is offered
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'completed', codec: 'PCMA', callee_ip: carol.address }]);
 });
+
+test('a chain of redirections is followed ten times and no further', async () => {
+  const numbers = Array.from({ length: 14 }, (_, index) => String(2000 + index));
+  await using world = await World.start({ users: ['1001', ...numbers] });
+  const alice = await world.registered('1001');
+  const phones = [];
+  for (const number of numbers) phones.push(await world.registered(number));
+  const call = alice.call('2000');
+  world.run(50);
+  for (const [index, phone] of phones.entries()) {
+    if (phone.calls.length === 0) break;
+    phone.lastCall.answer(302, { headers: { Contact: `<sip:${2001 + index}@${exchangeIp}>` } });
+    world.run(20);
+  }
+  expect(call.statuses).toEqual([404]);
+  expect(phones.filter(({ calls }) => calls.length > 0)).toHaveLength(11);
+  world.settles();
+});

@@ -32,6 +32,7 @@ test('each side has a dialog of its own, and no byte of one side tells of the ot
   world.run(50);
 
   const [aliceHeard, bobHeard] = [wire.to(alice.address), wire.to(bob.address)];
+  expect(bobHeard.filter((text) => /digest/i.test(text))).toEqual([]);
   const ofAlice = new Set([alice.address, mediaPort(alice), 'AlicePhone', 'alice-secret', 'alice-pai', call.localTag]);
   const ofBob = new Set([bob.address, mediaPort(bob), 'BobPhone', 'bob-secret', ringing.localTag]);
   for (const message of alice.heard) for (const trace of tracesOf(message)) ofAlice.add(trace);

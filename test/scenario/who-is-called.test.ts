@@ -114,3 +114,25 @@ test('an extension may call itself: its other phones ring', async () => {
   world.settles();
   expect(world.cdrs).toMatchObject([{ caller: '1001', callee: '1001', status: 'completed' }]);
 });
+
+test('hosts that a caller or a callee names are never sent anything: Route, Record-Route, Contact, Via', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const elsewhere = '<sip:x@192.0.2.66:5099;lr>';
+  const call = alice.call('1002', {
+    headers: { Route: elsewhere, 'Record-Route': elsewhere, 'Call-Info': elsewhere, 'Alert-Info': elsewhere },
+  });
+  world.run(50);
+  bob.lastCall.answer(180, { headers: { Contact: elsewhere } });
+  world.run(50);
+  bob.lastCall.answer(200, { headers: { Contact: elsewhere, 'Record-Route': elsewhere } });
+  world.run(50);
+  expect(call.statuses).toEqual([180, 200]);
+  expect(bob.log.at(-1)).toBe('ACK');
+  bob.lastCall.hangUp();
+  world.run(50);
+  expect(alice.log.at(-1)).toBe('BYE');
+  world.settles();
+  expect(world.network.toNobody).toEqual([]);
+});

@@ -125,7 +125,9 @@ export class World implements AsyncDisposable {
 
   /** What of the exchange is still alive that only a call or a request should keep alive. */
   leftovers(): Record<string, number> {
-    const { transactions, userAgent, calls } = this.exchange;
+    const { transactions, userAgent, calls, registrar } = this.exchange;
+    // Bindings keep one timer for the next that expires; those behind a NAT are kept alive by others of their own.
+    const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - (registrar.count > 0 ? 1 : 0);
     const { inUse } = this.media.usage();
     return {
       'client transactions': transactions.size.client,
@@ -133,6 +135,7 @@ export class World implements AsyncDisposable {
       dialogs: userAgent.dialogs,
       calls: calls.active,
       'media ports': inUse,
+      timers,
     };
   }
 

@@ -11,6 +11,9 @@ export interface BranchRefusal {
 /** Within the 4xx the one that tells the caller most comes first (RFC 3261 §16.7 step 6 leaves the choice open). */
 const telling = [486, 415, 488, 420, 484, 480, 404, 410, 403];
 
+/** Said of our transaction with that phone, not of the caller's. */
+const betweenUs = new Set([405, 420, 421, 422, 423, 481, 482, 483, 487, 491, 494]);
+
 /**
  * The response that the caller hears when every branch has refused (RFC 3261 §16.7): a 6xx before all, then the lowest
  * class of what may be said at all, within the 4xx a silent phone last. `refusals` holds at least one.
@@ -37,10 +40,7 @@ export function presentable(refusal: BranchRefusal): BranchRefusal {
   if (refusal.by === 'us') return refusal;
   if (status >= 300 && status < 400) return { ...refusal, status: 404, reason: null };
   if (status === 401 || status === 407 || status === 503) return { ...refusal, status: 500, reason: null };
-  // About our transaction with that phone, not about the caller's.
-  if (status === 481 || status === 482 || status === 483 || status === 487 || status === 491) {
-    return { ...refusal, status: 480, reason: null };
-  }
+  if (betweenUs.has(status)) return { ...refusal, status: 480, reason: null };
   if (status === 415) return { ...refusal, headers: { Accept: 'application/sdp' } };
   return refusal;
 }
