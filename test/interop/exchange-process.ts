@@ -86,13 +86,13 @@ export class ExchangeProcess implements AsyncDisposable {
     }
   }
 
-  /** Where phones reach it by this protocol. */
-  sip(protocol: Protocol): { readonly host: string; readonly port: number; readonly text: string } {
+  /** Where phones of this loopback address reach it by this protocol. */
+  sip(protocol: Protocol, address = '127.0.0.1'): { readonly port: number; readonly text: string } {
+    const host = address.includes(':') ? `[${address}]` : address;
     const servers = this.#ready['sip'] as readonly string[];
-    const text = servers.find((server) => server.startsWith(`${protocol} `))?.slice(protocol.length + 1);
-    const colon = text?.lastIndexOf(':') ?? -1;
-    if (text === undefined) throw new Error(`the exchange does not listen on ${protocol}: ${servers}`);
-    return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)), text };
+    const text = servers.find((server) => server.startsWith(`${protocol} ${host}:`))?.slice(protocol.length + 1);
+    if (text === undefined) throw new Error(`the exchange does not listen on ${protocol} ${address}: ${servers}`);
+    return { port: Number(text.slice(host.length + 1)), text };
   }
 
   log(): readonly LogLine[] {

@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Cdr } from '../../src/pbx/records/index.ts';
 import { ExchangeProcess } from './exchange-process.ts';
-import { freePorts } from './free-ports.ts';
-import { Sipp } from './sipp.ts';
+import { play, type Story } from './sipp-call.ts';
 import { needs } from './tools.ts';
 
 const password = 'sipp-password';
@@ -11,7 +9,7 @@ const stories = 16;
 // SIPp of Debian 12 knows digest by MD5 only, gives up where SHA-256 is offered beside it, and is built without TLS.
 describe.runIf(needs('sipp'))('calls between two SIPp', () => {
   let exchange: ExchangeProcess;
-  let nextCaller = 1000;
+  let nextNumber = 1000;
 
   beforeAll(async () => {
     const numbers = Array.from({ length: stories * 2 }, (_, index) => String(1000 + index));
@@ -29,33 +27,18 @@ describe.runIf(needs('sipp'))('calls between two SIPp', () => {
     await exchange?.[Symbol.asyncDispose]();
   });
 
-  interface Story {
-    readonly caller: string;
-    readonly callee: string;
-    readonly transport?: 'udp' | 'tcp';
-    readonly calls?: number;
-  }
-
-  /** Registers a callee, lets a caller call it, and returns the records of what both have done to the end. */
-  async function play({ caller, callee, transport = 'udp', calls = 1 }: Story): Promise<readonly Cdr[]> {
-    const [callerNumber, calleeNumber] = [String(nextCaller++), String(nextCaller++)];
-    const { folder } = exchange;
-    const port = await freePorts(2);
-    const phone = { folder, exchange: exchange.sip('udp').text, service: calleeNumber, port, password, calls };
-    await using registering = await Sipp.run('register', { ...phone, calls: 1 });
-    await registering.succeeded();
-    await using called = await Sipp.run(callee, phone);
-    await using calling = await Sipp.run(caller, {
-      ...{ folder, exchange: exchange.sip(transport).text, service: calleeNumber, user: callerNumber },
-      ...{ password, transport, calls },
+  /** A call between two extensions that no other story uses. */
+  function story(calling: string, called: string, options: Pick<Story, 'transport' | 'calls'> = {}) {
+    const [caller, callee] = [String(nextNumber++), String(nextNumber++)];
+    return play(exchange, {
+      ...{ caller: { number: caller, password }, callee: { number: callee, password }, calling, called },
+      ...options,
     });
-    await Promise.all([calling.succeeded(), called.succeeded()]);
-    return exchange.cdrsOfCaller(callerNumber, calls);
   }
 
   describe.concurrent.each(['udp', 'tcp'] as const)('by a caller over %s', (transport) => {
     test('a call is answered, both hear each other, and the caller hangs up', async () => {
-      const [cdr] = await play({ caller: 'caller-talks', callee: 'callee-answers', transport });
+      const [cdr] = await story('caller-talks', 'callee-answers', { transport });
       expect(cdr).toMatchObject({
         status: 'completed',
         termination_reason: 'normal',
@@ -75,39 +58,39 @@ describe.runIf(needs('sipp'))('calls between two SIPp', () => {
     });
 
     test('the callee hangs up', async () => {
-      const [cdr] = await play({ caller: 'caller-is-hung-up-on', callee: 'callee-hangs-up', transport });
+      const [cdr] = await story('caller-is-hung-up-on', 'callee-hangs-up', { transport });
       expect(cdr).toMatchObject({ status: 'completed', termination_reason: 'normal', terminated_by: 'callee' });
     });
 
     test('a busy callee', async () => {
-      const [cdr] = await play({ caller: 'caller-hears-busy', callee: 'callee-is-busy', transport });
+      const [cdr] = await story('caller-hears-busy', 'callee-is-busy', { transport });
       expect(cdr).toMatchObject({ status: 'busy', termination_reason: 'busy', sip_status: 486, q850_cause: 17 });
     });
 
     test('the caller gives up while it rings', async () => {
-      const [cdr] = await play({ caller: 'caller-cancels', callee: 'callee-rings', transport });
+      const [cdr] = await story('caller-cancels', 'callee-rings', { transport });
       expect(cdr).toMatchObject({ status: 'cancelled', termination_reason: 'cancelled', sip_status: 487, billsec: 0 });
     });
 
     test('a caller that never acknowledges is hung up on, and so is the callee (RFC 3261 section 13.3.1.4)', async () => {
-      const [cdr] = await play({ caller: 'caller-never-acknowledges', callee: 'callee-answers', transport });
+      const [cdr] = await story('caller-never-acknowledges', 'callee-answers', { transport });
       expect(cdr).toMatchObject({ status: 'failed', termination_reason: 'error', terminated_by: 'system' });
     });
 
     test('the caller puts the callee on hold and takes it back (RFC 3264 section 8.4)', async () => {
-      const [cdr] = await play({ caller: 'caller-holds', callee: 'callee-is-held', transport });
+      const [cdr] = await story('caller-holds', 'callee-is-held', { transport });
       expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'caller' });
     });
 
     test('a key pressed by INFO reaches the callee (RFC 6086)', async () => {
-      const [cdr] = await play({ caller: 'caller-sends-info', callee: 'callee-hears-info', transport });
+      const [cdr] = await story('caller-sends-info', 'callee-hears-info', { transport });
       expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'caller' });
     });
   });
 
   test('fifty calls, ten a second: every one succeeds, and all counters agree', async () => {
     const before = await exchange.stats();
-    const cdrs = await play({ caller: 'caller-talks', callee: 'callee-answers', calls: 50 });
+    const cdrs = await story('caller-talks', 'callee-answers', { calls: 50 });
     expect(cdrs.map(({ status }) => status)).toEqual(Array(50).fill('completed'));
     expect(new Set(cdrs.map(({ call_id }) => call_id)).size).toBe(50);
 

@@ -1,0 +1,67 @@
+import type { Cdr } from '../../src/pbx/records/index.ts';
+import type { ExchangeProcess } from './exchange-process.ts';
+import { freePorts } from './free-ports.ts';
+import { Sipp, type SippOptions } from './sipp.ts';
+
+/** An extension that a SIPp is. */
+export interface Account {
+  readonly number: string;
+  readonly password: string;
+}
+
+export interface Story {
+  readonly caller: Account;
+  readonly callee: Account;
+  /** Scenarios of test/interop/sipp/. */
+  readonly calling: string;
+  readonly called: string;
+  /** Of the caller; the callee is always at the end of a UDP flow, since SIPp can't register and be called on one stream. */
+  readonly transport?: 'udp' | 'tcp';
+  readonly calls?: number;
+  /** Loopback addresses of the two. */
+  readonly addresses?: { readonly caller: string; readonly callee: string };
+}
+
+/** Registers a phone at a port of its own; what it returns lets a SIPp be called there. */
+export async function registerSipp(
+  exchange: ExchangeProcess,
+  { number, password }: Account,
+  address = '127.0.0.1',
+): Promise<SippOptions> {
+  const phone = {
+    folder: exchange.folder,
+    exchange: exchange.sip('udp', address).text,
+    service: number,
+    password,
+    address,
+    port: await freePorts(2),
+  };
+  await using registering = await Sipp.run('register', phone);
+  await registering.succeeded();
+  return phone;
+}
+
+/** The caller's side of a call. */
+export function callerSipp(
+  exchange: ExchangeProcess,
+  { number, password }: Account,
+  dialled: string,
+  { transport = 'udp' as 'udp' | 'tcp', address = '127.0.0.1' } = {},
+): SippOptions {
+  const server = exchange.sip(transport, address).text;
+  return { folder: exchange.folder, exchange: server, service: dialled, user: number, password, transport, address };
+}
+
+/** Registers the callee, lets the caller call it, and returns the records when both are through their scenarios. */
+export async function play(exchange: ExchangeProcess, story: Story): Promise<readonly Cdr[]> {
+  const { caller, callee, transport = 'udp', calls = 1, addresses } = story;
+  const phone = await registerSipp(exchange, callee, addresses?.callee);
+  const address = addresses?.caller ?? '127.0.0.1';
+  await using called = await Sipp.run(story.called, { ...phone, calls });
+  await using calling = await Sipp.run(story.calling, {
+    ...callerSipp(exchange, caller, callee.number, { transport, address }),
+    calls,
+  });
+  await Promise.all([calling.succeeded(), called.succeeded()]);
+  return exchange.cdrsOfCaller(caller.number, calls);
+}
