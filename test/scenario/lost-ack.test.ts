@@ -202,3 +202,28 @@ test('the ACK was lost and the caller already asks for a change: the change coun
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
   world.settles();
 });
+
+test('our ACK was lost and a change has been made since: the repeated 200 is still acknowledged', async () => {
+  await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(200);
+  const answered = bob.lastCall;
+  answered.answer(200);
+  world.run(15);
+  world.network.partition(bob.address);
+  world.run(10);
+  world.network.heal(bob.address);
+  expect(bob.log).not.toContain('ACK');
+
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(bob.log.slice(-2)).toEqual(['INVITE', 'ACK']);
+  answered.answer(200);
+  world.run(100);
+  expect(bob.heard.at(-1)).toMatchObject({ method: 'ACK', cseq: { number: answered.invite.cseq.number } });
+  call.hangUp();
+  world.run(100);
+  world.settles();
+});

@@ -1,19 +1,15 @@
-import { type Clock, type Random, randomToken, type Timer } from '../../base/index.ts';
+import type { Clock, Random, Timer } from '../../base/index.ts';
 import {
   Contact,
   createResponse,
   From,
   Headers,
   type NameAddress,
-  RecordRoute,
   Route,
   SipError,
   SipRequest,
   type SipResponse,
-  SipSyntaxError,
   To,
-  type Uri,
-  withParam,
 } from '../message/index.ts';
 import type {
   ClientTransaction,
@@ -22,24 +18,8 @@ import type {
   TransactionLayer,
 } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
-
-/** What two user agents remember of each other (RFC 3261 §12): plain data, enough to go on with the dialog elsewhere. */
-export interface DialogState {
-  readonly callId: string;
-  readonly localTag: string;
-  readonly remoteTag: string;
-  /** With its tag: the From of our requests. */
-  readonly local: NameAddress;
-  /** With its tag: the To of our requests. */
-  readonly remote: NameAddress;
-  /** The peer's Contact: the Request-URI of our requests. */
-  remoteTarget: Uri;
-  readonly routeSet: readonly NameAddress[];
-  /** CSeq number of our last request. */
-  localSequence: number;
-  /** CSeq number of the peer's last request; null before its first. */
-  remoteSequence: number | null;
-}
+import { Accepted, type AcceptUser } from './accepted.ts';
+import { contactOf, type DialogState } from './dialog-state.ts';
 
 /** What a dialog tells its owner. */
 export interface DialogUser {
@@ -51,14 +31,6 @@ export interface DialogUser {
 
 /** What is said in an answer besides the dialog's own header fields. */
 export type DialogAnswer = DialogRequest;
-
-/** Who hears what becomes of a 2xx to an INVITE. */
-export interface AcceptUser {
-  /** Its ACK, the first time it arrives; it may carry the answer to the offer in the 2xx. */
-  onAck?(ack: SipRequest): void;
-  /** No ACK has come in 64·T1. */
-  onSilence(): void;
-}
 
 /** What a request inside a dialog carries besides the dialog's own header fields. */
 export interface DialogRequest {
@@ -83,6 +55,9 @@ export interface DialogContext {
   remove(dialog: Dialog): void;
 }
 
+/** A phone repeats its 2xx for half a minute; it hardly agrees to more changes in that time without our ACK. */
+const acksKept = 4;
+
 interface SentInvite {
   readonly transaction: ClientTransaction;
   readonly user: ClientTransactionUser;
@@ -106,18 +81,10 @@ export class Dialog {
   #inviteSent: SentInvite | null = null;
   /** The peer's INVITE that we have not answered. */
   #inviteReceived: ServerTransaction | null = null;
-  /** The ACK of our last INVITE that was answered with 2xx, to be sent again for each repetition of the 2xx. */
-  #ack: { readonly sequence: number; readonly bytes: Uint8Array } | null = null;
-  /** The 2xx that repeats until its ACK. */
-  #unacknowledged: {
-    readonly sequence: number;
-    readonly user: AcceptUser;
-    /** Whether the ACK is to bring the answer to our offer. */
-    readonly offering: boolean;
-    repeat: Timer;
-    readonly giveUp: Timer;
-  } | null = null;
-  #acknowledged: (() => void)[] = [];
+  /** The ACKs of our latest INVITEs by CSeq number, to be sent again for each repetition of their 2xx. */
+  readonly #acks = new Map<number, Uint8Array>();
+  /** Our 2xx that repeats until its ACK. */
+  readonly #accepted: Accepted;
 
   constructor(options: {
     readonly state: DialogState;
@@ -132,6 +99,7 @@ export class Dialog {
     this.contactUser = options.contactUser;
     this.user = options.user;
     this.#context = options.context;
+    this.#accepted = new Accepted(options.context.clock, options.context.transactions.timers);
     this.#inviteReceived = options.opening ?? null;
     this.#flow = options.flow;
     this.#hold = options.flow.hold();
@@ -149,7 +117,7 @@ export class Dialog {
 
   /** Whether an INVITE of either side waits for its final response or its ACK: no other may begin (RFC 3261 §14). */
   get busy(): boolean {
-    return this.#inviteSent !== null || this.#inviteReceived !== null || this.#unacknowledged !== null;
+    return this.#inviteSent !== null || this.#inviteReceived !== null || this.#accepted.waiting;
   }
 
   /** Sends a request inside the dialog. */
@@ -218,13 +186,15 @@ export class Dialog {
   /** Acknowledges the 2xx of our INVITE with this CSeq number (RFC 3261 §13.2.2.4). */
   ack(sequence: number, request: DialogRequest = {}): void {
     const ack = this.#message('ACK', sequence, request);
-    this.#ack = { sequence, bytes: this.#context.transactions.sendAck(ack, this.#flow) };
+    this.#acks.set(sequence, this.#context.transactions.sendAck(ack, this.#flow));
+    for (const old of this.#acks.keys()) if (this.#acks.size > acksKept) this.#acks.delete(old);
   }
 
   /** Sends the ACK of that INVITE again; false when it has not been sent yet. */
   repeatAck(sequence: number): boolean {
-    if (this.#ack?.sequence !== sequence) return false;
-    this.#context.transactions.resend(this.#ack.bytes, this.#flow);
+    const ack = this.#acks.get(sequence);
+    if (!ack) return false;
+    this.#context.transactions.resend(ack, this.#flow);
     return true;
   }
 
@@ -233,29 +203,10 @@ export class Dialog {
    * (RFC 3261 §13.3.1.4).
    */
   accept(transaction: ServerTransaction, answer: DialogAnswer, user: AcceptUser): void {
-    const { t1, t2 } = this.#context.transactions.timers;
-    const { clock } = this.#context;
     const response = this.respondable(transaction, 200, undefined, answer);
     for (const [name, value] of this.#context.answerHeaders) response.headers.add(name, value);
     if (this.#inviteReceived === transaction) this.#inviteReceived = null;
-    let interval = t1;
-    const repeat = (): void => {
-      transaction.respond(response);
-      interval = Math.min(2 * interval, t2);
-      waiting.repeat = clock.after(interval, repeat);
-    };
-    const waiting = {
-      sequence: transaction.request.cseq.number,
-      user,
-      offering: transaction.request.body.length === 0,
-      repeat: clock.after(interval, repeat),
-      giveUp: clock.after(64 * t1, () => {
-        this.#settle();
-        user.onSilence();
-      }),
-    };
-    this.#unacknowledged = waiting;
-    transaction.respond(response);
+    this.#accepted.start(transaction, response, user);
   }
 
   /** A response above 100 to an INVITE of the peer: with our tag, our Contact and the proxies to come back by. */
@@ -278,19 +229,13 @@ export class Dialog {
     return response;
   }
 
-  /** Runs `action` once no 2xx of ours waits for its ACK any more: now, at the ACK, or when it is given up. */
-  whenAcknowledged(action: () => void): void {
-    if (this.#unacknowledged) this.#acknowledged.push(action);
-    else action();
-  }
-
   /**
    * Ends the dialog with a BYE; to the peer of an unacknowledged 2xx only after its ACK or 64·T1 (RFC 3261 §15).
    * Its user hears nothing of it any more: a BYE that crosses ours is confirmed and ends the dialog at once.
    */
   bye(headers: Readonly<Record<string, string>>, onDone: () => void = () => {}): void {
     this.#leaving = true;
-    this.whenAcknowledged(() => {
+    this.#accepted.whenSettled(() => {
       if (this.#ended) return onDone();
       const done = (): void => {
         this.end();
@@ -304,7 +249,7 @@ export class Dialog {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#settle();
+    this.#accepted.settle();
     if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
     this.#hold[Symbol.dispose]();
     this.#context.remove(this);
@@ -329,9 +274,9 @@ export class Dialog {
         const retryAfter = String(this.#context.random.below(10));
         throw new SipError(500, 'Another INVITE Is Pending', { headers: { 'Retry-After': retryAfter } });
       }
-      if (this.#unacknowledged?.offering) throw new SipError(491, 'Request Pending');
+      if (this.#accepted.offering) throw new SipError(491, 'Request Pending');
       // Who asks for the next change has heard our 2xx: only its ACK was lost (RFC 5407 §3.1.4).
-      this.#settle();
+      this.#accepted.settle();
     }
     if (request.method === 'INVITE' || request.method === 'UPDATE') this.refreshTarget(request);
     if (request.method === 'INVITE') {
@@ -365,26 +310,14 @@ export class Dialog {
 
   /** Takes an ACK that arrived inside the dialog. */
   receiveAck(ack: SipRequest, flow: Flow): void {
-    if (this.#unacknowledged?.sequence !== ack.cseq.number) return;
-    const { user } = this.#unacknowledged;
+    if (!this.#accepted.awaits(ack)) return;
     this.#moveTo(flow);
-    user.onAck?.(ack);
-    this.#settle();
+    this.#accepted.acknowledge(ack);
   }
 
   /** Learns the peer's new Contact (RFC 3261 §12.2.1.2). Throws SipSyntaxError for one of a request that can't be read. */
   refreshTarget(message: SipRequest | SipResponse): void {
     this.state.remoteTarget = contactOf(message) ?? this.state.remoteTarget;
-  }
-
-  /** No 2xx waits for an ACK any more. */
-  #settle(): void {
-    this.#unacknowledged?.repeat.cancel();
-    this.#unacknowledged?.giveUp.cancel();
-    this.#unacknowledged = null;
-    const waiting = this.#acknowledged;
-    this.#acknowledged = [];
-    for (const action of waiting) action();
   }
 
   /** A phone that reconnected, or whose NAT gave it a new port, is answered where it is now. */
@@ -409,61 +342,4 @@ export class Dialog {
     if (contentType) fields.add('Content-Type', contentType);
     return new SipRequest({ method, uri: state.remoteTarget, headers: fields, ...(body ? { body } : {}) });
   }
-}
-
-/** The dialog that our answer to `request` makes (RFC 3261 §12.1.1). Throws SipSyntaxError without a usable Contact. */
-export function dialogStateOfRequest(request: SipRequest, localTag: string): DialogState {
-  return {
-    callId: request.callId,
-    localTag,
-    remoteTag: request.fromTag ?? '',
-    local: tagged(request.to, localTag),
-    remote: request.from,
-    remoteTarget: contactOf(request) ?? request.from.uri,
-    routeSet: request.headers.all(RecordRoute),
-    localSequence: 0,
-    remoteSequence: request.cseq.number,
-  };
-}
-
-/**
- * The dialog that `response` to our `request` makes (RFC 3261 §12.1.2). Throws SipSyntaxError where the proxies to come
- * back by can't be read.
- */
-export function dialogStateOfResponse(request: SipRequest, response: SipResponse): DialogState {
-  return {
-    callId: request.callId,
-    localTag: request.fromTag ?? '',
-    remoteTag: response.toTag ?? '',
-    local: request.from,
-    remote: response.to,
-    remoteTarget: contactOf(response) ?? request.uri,
-    routeSet: [...response.headers.all(RecordRoute)].reverse(),
-    localSequence: request.cseq.number,
-    remoteSequence: null,
-  };
-}
-
-/** Names a dialog among all of ours. */
-export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
-  return `${callId} ${localTag} ${remoteTag}`;
-}
-
-export function newTag(random: Random): string {
-  return randomToken(random, 10);
-}
-
-/** Throws SipSyntaxError for one of a request that can't be read. A peer that answers is reached without it. */
-function contactOf(message: SipRequest | SipResponse): Uri | null {
-  try {
-    const contact = message.headers.all(Contact)[0];
-    return contact && contact !== '*' ? contact.uri : null;
-  } catch (error) {
-    if (message.kind === 'response' && error instanceof SipSyntaxError) return null;
-    throw error;
-  }
-}
-
-function tagged(address: NameAddress, tag: string): NameAddress {
-  return { ...address, params: withParam(address.params, 'tag', tag) };
 }

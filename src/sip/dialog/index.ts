@@ -1,13 +1,9 @@
+export type { AcceptUser } from './accepted.ts';
 export {
-  type AcceptUser,
   Dialog,
   type DialogAnswer,
   type DialogContext,
   type DialogRequest,
-  type DialogState,
   type DialogUser,
-  dialogKey,
-  dialogStateOfRequest,
-  dialogStateOfResponse,
-  newTag,
 } from './dialog.ts';
+export { type DialogState, dialogKey, dialogStateOfRequest, dialogStateOfResponse, newTag } from './dialog-state.ts';

@@ -1,0 +1,86 @@
+import { type Random, randomToken } from '../../base/index.ts';
+import {
+  Contact,
+  type NameAddress,
+  RecordRoute,
+  type SipRequest,
+  type SipResponse,
+  SipSyntaxError,
+  type Uri,
+  withParam,
+} from '../message/index.ts';
+
+/** What two user agents remember of each other (RFC 3261 §12): plain data, enough to go on with the dialog elsewhere. */
+export interface DialogState {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** With its tag: the From of our requests. */
+  readonly local: NameAddress;
+  /** With its tag: the To of our requests. */
+  readonly remote: NameAddress;
+  /** The peer's Contact: the Request-URI of our requests. */
+  remoteTarget: Uri;
+  readonly routeSet: readonly NameAddress[];
+  /** CSeq number of our last request. */
+  localSequence: number;
+  /** CSeq number of the peer's last request; null before its first. */
+  remoteSequence: number | null;
+}
+
+/** The dialog that our answer to `request` makes (RFC 3261 §12.1.1). Throws SipSyntaxError without a usable Contact. */
+export function dialogStateOfRequest(request: SipRequest, localTag: string): DialogState {
+  return {
+    callId: request.callId,
+    localTag,
+    remoteTag: request.fromTag ?? '',
+    local: tagged(request.to, localTag),
+    remote: request.from,
+    remoteTarget: contactOf(request) ?? request.from.uri,
+    routeSet: request.headers.all(RecordRoute),
+    localSequence: 0,
+    remoteSequence: request.cseq.number,
+  };
+}
+
+/**
+ * The dialog that `response` to our `request` makes (RFC 3261 §12.1.2). Throws SipSyntaxError where the proxies to come
+ * back by can't be read.
+ */
+export function dialogStateOfResponse(request: SipRequest, response: SipResponse): DialogState {
+  return {
+    callId: request.callId,
+    localTag: request.fromTag ?? '',
+    remoteTag: response.toTag ?? '',
+    local: request.from,
+    remote: response.to,
+    remoteTarget: contactOf(response) ?? request.uri,
+    routeSet: [...response.headers.all(RecordRoute)].reverse(),
+    localSequence: request.cseq.number,
+    remoteSequence: null,
+  };
+}
+
+/** Names a dialog among all of ours. */
+export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
+  return `${callId} ${localTag} ${remoteTag}`;
+}
+
+export function newTag(random: Random): string {
+  return randomToken(random, 10);
+}
+
+/** The peer's Contact. Throws SipSyntaxError for one of a request that can't be read; a peer that answers is reached without it. */
+export function contactOf(message: SipRequest | SipResponse): Uri | null {
+  try {
+    const contact = message.headers.all(Contact)[0];
+    return contact && contact !== '*' ? contact.uri : null;
+  } catch (error) {
+    if (message.kind === 'response' && error instanceof SipSyntaxError) return null;
+    throw error;
+  }
+}
+
+function tagged(address: NameAddress, tag: string): NameAddress {
+  return { ...address, params: withParam(address.params, 'tag', tag) };
+}
