@@ -238,3 +238,26 @@ test('early media that can not be used is a ring without sound', async () => {
   call.hangUp();
   world.settles();
 });
+
+test('what is described again before the answer is not looked at; the 200 has the last word', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  ring(bob, 183, bob.media.describe());
+  world.run(50);
+  const first = call.last;
+  ring(bob, 183, bob.media.describe({ codecs: alaw }));
+  world.run(50);
+  expect(call.statuses).toEqual([183, 183]);
+  expect(call.last.toTag).toBe(first.toTag);
+  expect(sdpIn(call.last)).toBe(sdpIn(first));
+  bob.lastCall.answer(200, { sdp: bob.media.describe({ codecs: alaw }) });
+  world.run(50);
+  expect(call.last.toTag).not.toBe(first.toTag);
+  expect(payloadTypesOf(sdpIn(call.last))).toEqual([8, 101]);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ codec: 'PCMA' }]);
+});

@@ -147,3 +147,17 @@ test('a chain of redirections is followed ten times and no further', async () =>
   expect(phones.filter(({ calls }) => calls.length > 0)).toHaveLength(11);
   world.settles();
 });
+
+test('a refusal that names a Contact is no redirection', async () => {
+  await using world = await World.start({ users });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const carol = await world.registered('1003');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(486, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  expect(call.statuses).toEqual([486]);
+  expect(carol.calls).toEqual([]);
+  world.settles();
+});

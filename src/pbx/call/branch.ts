@@ -123,7 +123,7 @@ export class Branch implements Disposable {
     const description = sdpOf(response);
     const early = this.#early.get(response.toTag ?? '');
     if (description) {
-      const final = (early ?? this.leg.negotiation).fork();
+      const final = this.leg.negotiation.fork();
       final.receiveAnswer(description);
       this.leg.negotiation = final;
     } else if (early) {

@@ -56,7 +56,6 @@ export class Fork implements Disposable {
   /** Calls those `targets` that have not been called yet, which share `breadth` (RFC 5393 §5.3.3). */
   ring(targets: readonly Target[], breadth: number | null): void {
     const fresh = this.#unvisited(targets);
-    if (fresh.length === 0) return;
     const share = breadth === null ? null : Math.floor(breadth / fresh.length);
     if (share !== null && share < 1) {
       this.#refusals.push({ status: 440, reason: 'Max-Breadth Exceeded', by: 'us' });
