@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { Baresip } from './baresip.ts';
 import { ExchangeProcess, Folder } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Sipp } from './sipp.ts';
@@ -7,7 +8,7 @@ import { type Account, callerSipp, registerSipp } from './sipp-call.ts';
 import { needs } from './tools.ts';
 
 /** What a user has in the environment who starts the exchange without a configuration, on ports that are free here. */
-async function environment(): Promise<Record<string, string>> {
+async function environment(more: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> {
   const [sip, media] = [await freePorts(2), await freePorts(400)];
   return {
     SIP_PBX_SIP_LISTEN_IP: '127.0.0.1',
@@ -16,10 +17,12 @@ async function environment(): Promise<Record<string, string>> {
     SIP_PBX_MEDIA_PORT_POOL_END: String(media + 400),
     SIP_PBX_MONITORING_PROMETHEUS_PORT: '0',
     SIP_PBX_MONITORING_HEALTH_CHECK_PORT: '0',
-    // What SIPp of Debian 12 can do.
-    SIP_PBX_REGISTRAR_DIGEST_ALGORITHMS: 'md5',
+    ...more,
   };
 }
+
+/** SIPp of Debian 12 knows no other. */
+const md5 = { SIP_PBX_REGISTRAR_DIGEST_ALGORITHMS: 'md5' };
 
 function printedAccounts(text: string): readonly Account[] {
   return [...text.matchAll(/user (\S+)\s+password (\S+)/g)].map(([, number = '', password = '']) => ({
@@ -31,7 +34,7 @@ function printedAccounts(text: string): readonly Account[] {
 describe.runIf(needs('sipp'))('the first start, in an empty folder', () => {
   test.concurrent('two extensions are made, printed and kept; phones register with them before and after a restart', async () => {
     using folder = new Folder();
-    const env = await environment();
+    const env = await environment(md5);
     let phone: Awaited<ReturnType<typeof registerSipp>>;
     let accounts: readonly Account[];
     {
@@ -62,7 +65,7 @@ describe.runIf(needs('sipp'))('the first start, in an empty folder', () => {
 
   test.concurrent('after a kill it goes on with its extensions, bindings and records', async () => {
     using folder = new Folder();
-    const env = await environment();
+    const env = await environment(md5);
     const play = async (
       exchange: ExchangeProcess,
       accounts: readonly Account[],
@@ -90,5 +93,21 @@ describe.runIf(needs('sipp'))('the first start, in an empty folder', () => {
       expect(exchange.log().filter(({ level }) => level === 'ERROR')).toEqual([]);
       expect(await exchange.stop()).toEqual({ code: 0, signal: null });
     }
+  });
+});
+
+describe.runIf(needs('baresip'))('the first call, with nothing configured', () => {
+  test('two phones register as printed, one dials the other', async () => {
+    await using exchange = await ExchangeProcess.start({ config: null, env: await environment() });
+    const [first, second] = printedAccounts(exchange.program.output);
+    const common = { folder: exchange.folder, exchange: exchange.sip('udp').text, protocol: 'udp' as const };
+    await using caller = await Baresip.start({ ...common, ...first!, tone: 440 });
+    await using callee = await Baresip.start({ ...common, ...second!, tone: 1000, answers: true });
+    await exchange.registered(2);
+    caller.dial('1002');
+    await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
+    caller.hangUp();
+    await callee.event('CALL_CLOSED');
+    expect(await exchange.cdrsOfCaller('1001')).toMatchObject([{ callee: '1002', status: 'completed' }]);
   });
 });

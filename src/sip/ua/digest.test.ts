@@ -118,6 +118,17 @@ describe('a challenge', () => {
     const md5 = answerChallenge([downgraded], { method: 'REGISTER', uri }, phone, new SeededRandom(2))!;
     expect(reasonOf(send([md5]))).toBe('no credentials');
   });
+
+  test('is for MD5 alone to a phone that gives up when it reads of SHA-256, but never where MD5 is not wanted', () => {
+    const asked = (algorithms: DigestOptions['algorithms']) => {
+      const headers = new Headers([['User-Agent', 'baresip v1.0.0 (x86_64/linux)']]);
+      const request = new SipRequest({ method: 'REGISTER', uri, headers });
+      const outcome = setUp({ algorithms }).authenticator.authenticate(request, home, 'Authorization');
+      return challengesOf(outcome).map((value) => WwwAuthenticate.parse(value).params.get('algorithm'));
+    };
+    expect(asked(['sha-256', 'md5'])).toEqual(['MD5']);
+    expect(asked(['sha-256'])).toEqual(['SHA-256']);
+  });
 });
 
 describe('credentials', () => {

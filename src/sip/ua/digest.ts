@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Clock, type Random, randomToken } from '../../base/index.ts';
 import { Authorization, type Credentials, type SipRequest, WwwAuthenticate } from '../message/index.ts';
+import { knowsOnlyMd5 } from './md5-only-phones.ts';
 import { NonceCounts } from './nonce-counts.ts';
 
 /** The hash functions of digest that we offer (RFC 8760 §2.1), as the configuration names them. */
@@ -122,14 +123,14 @@ export class DigestAuthenticator {
    */
   authenticate(request: SipRequest, sourceIp: string, header: CredentialsHeader): AuthOutcome {
     const credentials = this.#credentialsOf(request, header);
-    if (!credentials) return this.#challenge('no credentials', null, sourceIp);
+    if (!credentials) return this.#challenge('no credentials', null, request, sourceIp);
     const { nonce, qop } = credentials;
     const username = bareUser(credentials.username);
 
     const issuedAt = this.#issuedAt(nonce, sourceIp);
     const count = qop ? Number.parseInt(qop.nc, 16) : null;
     if (issuedAt === null || !this.#counts.isFresh(nonce, issuedAt, count)) {
-      return this.#challenge('stale', username, sourceIp);
+      return this.#challenge('stale', username, request, sourceIp);
     }
 
     const { secretsOf } = this.#options;
@@ -141,15 +142,20 @@ export class DigestAuthenticator {
       ha1: credentials.algorithm === 'md5' ? secrets.md5 : secrets.sha256,
     });
     const right = sameText(expected, credentials.response.toLowerCase());
-    if (!right || !known) return this.#challenge('failed', username, sourceIp);
+    if (!right || !known) return this.#challenge('failed', username, request, sourceIp);
 
     this.#counts.use(nonce, issuedAt, count, this.#time() - this.#lifetime);
     return { kind: 'accepted', username };
   }
 
-  #challenge(reason: 'no credentials' | 'stale' | 'failed', username: string | null, sourceIp: string): AuthOutcome {
+  #challenge(
+    reason: 'no credentials' | 'stale' | 'failed',
+    username: string | null,
+    request: SipRequest,
+    sourceIp: string,
+  ): AuthOutcome {
     const nonce = this.#makeNonce(sourceIp);
-    const challenges = this.#algorithms.map((algorithm) => {
+    const challenges = this.#offeredTo(request).map((algorithm) => {
       const params = new Map<string, string | null>([
         ['realm', this.#options.realm],
         ['nonce', nonce],
@@ -160,6 +166,12 @@ export class DigestAuthenticator {
       return WwwAuthenticate.format({ scheme: 'Digest', params });
     });
     return { kind: 'challenged', reason, username, challenges };
+  }
+
+  /** What we offer; where MD5 is among it, some phones must not see the rest. */
+  #offeredTo(request: SipRequest): readonly DigestAlgorithm[] {
+    const alone = this.#algorithms.includes('md5') && knowsOnlyMd5(request.headers.get('User-Agent'));
+    return alone ? ['md5'] : this.#algorithms;
   }
 
   /** Those of our realm; of several the strongest, since a phone may answer each challenge (RFC 8760 §2.4). */
