@@ -58,9 +58,14 @@ test('an INFO package is named to the other side, its refusal goes back (RFC 608
   await using world = await World.start();
   const { bob, call, answered } = await talk(world);
   bob.habits.agrees = false;
-  call.request('INFO', { body: 'x', contentType: 'text/plain', headers: { 'Info-Package': 'unheard-of' } });
+  call.request('INFO', {
+    body: 'x',
+    contentType: 'text/plain',
+    headers: { 'Info-Package': 'unheard-of', 'Content-Disposition': 'Info-Package' },
+  });
   world.run(100);
   expect(answered.requests.at(-1)?.headers.get('Info-Package')).toBe('unheard-of');
+  expect(answered.requests.at(-1)?.headers.get('Content-Disposition')).toBe('Info-Package');
   answered.agree(answered.waiting.pop()!, { status: 469 });
   world.run(100);
   expect(call.last.status).toBe(469);

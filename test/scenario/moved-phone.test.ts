@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { directionIn, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('a phone that reconnects over TCP is answered and called on its new connection', async () => {
@@ -86,5 +86,51 @@ test('while the connection of a phone is lost others can not change the session,
   world.run(100);
   expect(bob.log.at(-1)).toBe('BYE');
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});
+
+test.each(['10.0.0.12:5060', '10.0.0.12:40001'])(
+  'a phone that has only registered anew, as %s, hears of the hold and of the end of its call on the new connection',
+  async (contact) => {
+    await using world = await World.start();
+    const { bob, call, answered } = await talk(world, { bob: { transport: 'tcp', address: '10.0.0.12' } });
+    world.network.disconnect(bob.address);
+    world.run(1000);
+    bob.register({ contact: `<sip:1002@${contact};transport=tcp>` });
+    world.run(100);
+    expect(bob.registration).toBe(200);
+
+    call.request('INFO', { body: 'x' });
+    world.run(100);
+    expect(call.last.status).toBe(200);
+    call.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    expect(call.last.status).toBe(200);
+    expect(directionIn(answered.remoteSdp)).toBe('sendonly');
+
+    world.network.disconnect(bob.address);
+    world.run(1000);
+    bob.register({ contact: `<sip:1002@${contact};transport=tcp>` });
+    world.run(100);
+    call.hangUp();
+    world.run(100);
+    expect(bob.log.at(-1)).toBe('BYE');
+    expect(world.network.toNobody).toEqual([]);
+    world.settles();
+  },
+);
+
+test('another phone of the same extension is not asked in the place of one whose connection was lost', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await talk(world, { bob: { transport: 'tcp' } });
+  const desk = await world.registered('1002');
+  world.network.disconnect(bob.address);
+  world.run(1000);
+  call.request('INFO', { body: 'x' });
+  world.run(100);
+  expect(alice.statuses('INFO')).toEqual([480]);
+  call.hangUp();
+  world.run(100);
+  expect(desk.log).toEqual([401, 200]);
   world.settles();
 });

@@ -25,7 +25,7 @@ import type { BranchRefusal } from './best-response.ts';
 import { Branch } from './branch.ts';
 import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
-import { answerWithin, Conversation, type Side } from './conversation.ts';
+import { answerWithin, Conversation, follow, type Side } from './conversation.ts';
 import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { Fork } from './fork.ts';
 import { Leg, newSessionId } from './leg.ts';
@@ -420,8 +420,13 @@ export class Call {
       onAck: (ack) => this.#inbox.post({ type: 'caller acknowledged', ack }),
       onSilence: () => this.#inbox.post({ type: 'caller silent' }),
     });
-    const callerSide: Side = { party: 'caller', dialog: this.#invite.dialog, leg: caller };
-    const calleeSide: Side = { party: 'callee', dialog, leg: branch.leg };
+    const callerSide: Side = {
+      party: 'caller',
+      extension: this.#parties.caller,
+      dialog: this.#invite.dialog,
+      leg: caller,
+    };
+    const calleeSide: Side = { party: 'callee', extension: branch.target.extension, dialog, leg: branch.leg };
     this.#conversation = new Conversation({
       caller: callerSide,
       callee: calleeSide,
@@ -509,6 +514,7 @@ export class Call {
     for (const branch of this.#fork.others(this.#winner)) branch.abandon(words.toBranches ?? {});
     this.#invite.reject(ending.sipStatus, words.reason, { ...why, ...words.toCaller });
     for (const side of conversation ? [conversation.caller, conversation.callee] : []) {
+      follow(side, this.#context.dialPlan);
       side.dialog.bye(why);
     }
     this.#media.end((caller, callee) => this.#record(ending, { caller, callee }));

@@ -1,7 +1,8 @@
 import type { Dialog } from '../../sip/dialog/index.ts';
-import { ContentType, SipError } from '../../sip/message/index.ts';
+import { ContentType, SipError, sameUri, type Uri } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
+import type { DialPlan } from '../routing/index.ts';
 import { presentable } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
@@ -12,6 +13,8 @@ import { RelayedInvite } from './relayed-invite.ts';
 /** One side of an answered call. */
 export interface Side {
   readonly party: 'caller' | 'callee';
+  /** The number of the extension whose phone it is. */
+  readonly extension: string;
   readonly dialog: Dialog;
   readonly leg: Leg;
 }
@@ -80,10 +83,12 @@ export class Conversation {
   }
 
   #relayInvite(from: Side, transaction: ServerTransaction): void {
+    const to = this.#other(from);
+    follow(to, this.#context.dialPlan);
     const relayed = new RelayedInvite({
       transaction,
       from,
-      to: this.#other(from),
+      to,
       context: this.#context,
       onAgreed: () => this.#connect(),
       onOver: () => this.#relayed.delete(relayed),
@@ -102,15 +107,20 @@ export class Conversation {
     const { request } = transaction;
     const { userAgent } = this.#context;
     const to = this.#other(from);
+    follow(to, this.#context.dialPlan);
     const type = request.headers.first(ContentType);
-    const infoPackage = request.headers.get('Info-Package');
+    const headers: Record<string, string> = {};
+    for (const name of ['Info-Package', 'Content-Disposition']) {
+      const value = request.headers.get(name);
+      if (value !== undefined) headers[name] = value;
+    }
     const body =
       request.body.length > 0 && type
         ? { body: request.body, contentType: request.headers.get('Content-Type') ?? '' }
         : {};
     to.dialog.request(
       'INFO',
-      { ...body, ...(infoPackage === undefined ? {} : { headers: { 'Info-Package': infoPackage } }) },
+      { ...body, headers },
       {
         onResponse: (response) => {
           if (response.status < 200) return;
@@ -132,6 +142,22 @@ export class Conversation {
     side.dialog.end();
     this.#end(broken(41, `The ${side.party}'s phone has lost the call`, side.party));
   }
+}
+
+/**
+ * A phone whose connection was lost is asked over the one that it has registered on since, if there is one: with the
+ * same Contact, or, as many choose a new port for each connection, as the only one of that host.
+ */
+export function follow({ extension, dialog }: Side, dialPlan: DialPlan): void {
+  if (!dialog.flow.closed) return;
+  const known = dialog.state.remoteTarget;
+  const targets = dialPlan.targetsOf(extension).filter(({ uri }) => hostOf(uri) === hostOf(known));
+  const target = targets.find(({ uri }) => sameUri(uri, known)) ?? (targets.length === 1 ? targets[0] : undefined);
+  if (target) dialog.moveTo(target.flow);
+}
+
+function hostOf(uri: Uri): string | null {
+  return uri.kind === 'sip' ? uri.host : null;
 }
 
 /** Answers what a dialog of ours can always answer by itself; refuses the rest, for now or for ever. */

@@ -3,8 +3,10 @@ import type { Flow } from '../../sip/transport/index.ts';
 import type { Directory } from '../directory/index.ts';
 import { contactOf, type Registrar } from '../registrar/index.ts';
 
-/** One phone to be called: the Request-URI, the proxies before it, and the flow that leads there. */
+/** One phone to be called: whose it is, the Request-URI, the proxies before it, and the flow that leads there. */
 export interface Target {
+  /** The number of its extension. */
+  readonly extension: string;
   readonly uri: Uri;
   readonly route: readonly NameAddress[];
   readonly flow: Flow;
@@ -34,11 +36,14 @@ export class DialPlan {
     if (uri.kind === 'sip' && !this.#directory.isOwnHost(uri.host)) return refuse(callee, 404, 'Not a domain of ours');
     const extension = this.#directory.extension(callee);
     if (!extension) return refuse(callee, 404, 'No such extension');
-    const targets = this.#registrar
-      .lookup(extension.number)
-      .map(({ binding, flow }) => ({ ...contactOf(binding), flow }));
+    const targets = this.targetsOf(extension.number);
     if (targets.length === 0) return refuse(callee, 480, 'Not registered');
     return { kind: 'ring', callee, targets };
+  }
+
+  /** The phones of an extension that can be reached now. */
+  targetsOf(extension: string): readonly Target[] {
+    return this.#registrar.lookup(extension).map(({ binding, flow }) => ({ extension, ...contactOf(binding), flow }));
   }
 }
 

@@ -286,7 +286,7 @@ export class Dialog {
         onAck: (ack) => this.receiveAck(ack, transaction.flow),
       };
     }
-    this.#moveTo(transaction.flow);
+    this.moveTo(transaction.flow);
     try {
       this.user.onRequest(transaction);
     } catch (error) {
@@ -311,7 +311,7 @@ export class Dialog {
   /** Takes an ACK that arrived inside the dialog. */
   receiveAck(ack: SipRequest, flow: Flow): void {
     if (!this.#accepted.awaits(ack)) return;
-    this.#moveTo(flow);
+    this.moveTo(flow);
     this.#accepted.acknowledge(ack);
   }
 
@@ -320,8 +320,8 @@ export class Dialog {
     this.state.remoteTarget = contactOf(message) ?? this.state.remoteTarget;
   }
 
-  /** A phone that reconnected, or whose NAT gave it a new port, is answered where it is now. */
-  #moveTo(flow: Flow): void {
+  /** A phone that reconnected, or whose NAT gave it a new port, is answered and asked where it is now. */
+  moveTo(flow: Flow): void {
     if (flow.id === this.#flow.id || this.#ended) return;
     const before = this.#hold;
     this.#flow = flow;
