@@ -238,3 +238,38 @@ test('a change that comes before the other side has acknowledged the last gets 4
   call.hangUp();
   world.settles();
 });
+
+test('a change crosses a BYE: the change comes to nothing, the call ends once (RFC 5407 section 3.2.1)', async () => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  const acks = acksTo(world, bob);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  answered.hangUp();
+  world.run(100);
+  // What bob's phone says to the change after its BYE.
+  for (const transaction of answered.waiting.splice(0)) answered.agree(transaction, { status: 481 });
+  world.run(100);
+  expect(bob.statuses('BYE')).toEqual([200]);
+  expect(call.statuses.at(-1)).toBe(487);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(acks).toHaveLength(1);
+  expect(world.cdrs).toMatchObject([{ status: 'completed', termination_reason: 'normal', terminated_by: 'callee' }]);
+  world.settles();
+});
+
+test('shut down while a change is pending: 487 to the change and BYE to both', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  bob.habits.agrees = true;
+  world.exchange.calls.shutDown();
+  world.run(100);
+  expect(call.statuses.at(-1)).toBe(487);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(bob.log).toContain('BYE');
+  expect(world.cdrs).toMatchObject([{ status: 'completed', termination_reason: 'shutdown', terminated_by: 'system' }]);
+  world.settles();
+});
