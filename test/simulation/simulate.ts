@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Log, SeededRandom } from '../../src/base/index.ts';
+import { SeededRandom } from '../../src/base/index.ts';
+import { complainingLog } from '../support/complaining-log.ts';
 import { World } from '../world/world.ts';
 import { CallBook } from './call-book.ts';
 import { Chance } from './chance.ts';
@@ -68,7 +69,7 @@ class Story {
     const chance = new Chance(new SeededRandom(seed ^ 0x5eed));
     const setting = settingOf(seed, chance);
     let now = () => 0;
-    const log = complaints((text) => faults.push(`${now()} ms: an error was logged: ${text}`));
+    const log = complainingLog((text) => faults.push(`${now()} ms: an error was logged: ${text}`));
     const world = await World.start({ ...setting.world, log });
     now = () => world.clock.now();
     const story = new Story(seed, setting, chance, world, faults, trace);
@@ -252,18 +253,3 @@ class Story {
 
 const numbers = ['1001', '1002', '1003', '1004', '1005'];
 const oddities = ['1099', 'tel:+1002', 'tel:1003', 'sip:1001@198.51.100.7', 'sip:10.0.0.1', 'urn:service:sos'];
-
-/** A log that only minds errors. */
-function complaints(complain: (text: string) => void): Log {
-  const log: Log = {
-    debug: () => {},
-    info: () => {},
-    warning: () => {},
-    error: (message, fields) => {
-      const error = fields?.['error'];
-      complain(`${message} ${error instanceof Error ? error.stack : JSON.stringify(fields ?? {})}`);
-    },
-    child: () => log,
-  };
-  return log;
-}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Address, silentLog, VirtualClock } from '../../base/index.ts';
-import { SipRequest } from '../message/index.ts';
+import { Contact, SipRequest } from '../message/index.ts';
 import { MemoryNetwork } from './memory.ts';
 import { TransportLayer } from './transport-layer.ts';
 
@@ -86,5 +86,37 @@ describe('several transports in one layer', () => {
     clock.advance(0);
     expect(logged).toEqual(['a tap failed']);
     expect(network.toNobody.length).toBe(2);
+  });
+});
+
+describe('a fault that shows only when a field is asked for', () => {
+  const exchange = async (text: string) => {
+    const { clock, network } = setUp();
+    const layer = new TransportLayer({ transports: [network.transport('udp', at('10.0.0.1'))], log: silentLog });
+    await layer.start({ onMessage: (message) => void message.headers.all(Contact) });
+    const heard: string[] = [];
+    const peer = network.transport('udp', at('10.0.0.9'));
+    await peer.listen({ onBytes: (bytes) => heard.push(new TextDecoder().decode(bytes)), onUnframable: () => {} });
+    const fields = 'From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: 1\r\nContact: <<\r\n';
+    peer.flowTo(at('10.0.0.1'))?.send(new TextEncoder().encode(`${text}\r\n${fields}\r\n`));
+    clock.advance(10);
+    return { heard, counters: layer.counters };
+  };
+  const via = 'Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1';
+
+  test('in a request is answered with 400 and is no defect of ours', async () => {
+    const { heard, counters } = await exchange(`INVITE sip:c@d SIP/2.0\r\n${via}\r\nCSeq: 1 INVITE`);
+    expect(heard).toHaveLength(1);
+    expect(heard[0]).toMatch(/^SIP\/2\.0 400 /);
+    expect(counters).toMatchObject({ malformed: 1, refused: 1, defects: 0 });
+  });
+
+  test.each([
+    ['an ACK', `ACK sip:c@d SIP/2.0\r\n${via}\r\nCSeq: 1 ACK`],
+    ['a response', `SIP/2.0 200 OK\r\n${via}\r\nCSeq: 1 INVITE`],
+  ])('in %s is only counted', async (_name, text) => {
+    const { heard, counters } = await exchange(text);
+    expect(heard).toEqual([]);
+    expect(counters).toMatchObject({ malformed: 1, refused: 0, defects: 0 });
   });
 });

@@ -198,6 +198,8 @@ export class TransportLayer {
       for (const watcher of this.#watchers) watcher('in', message);
       this.#user?.onMessage(message, flow);
     } catch (error) {
+      // Fields are read when they are asked for, so some faults show only now.
+      if (error instanceof SipSyntaxError) return this.#refuse(withRequest(error, message), flow);
       // A defect; the next message must not suffer from it.
       this.#counters.defects++;
       this.#log.error('a message was not handled', { flow: flow.id, error });
@@ -253,6 +255,13 @@ export class TransportLayer {
       }
     }
   }
+}
+
+/** The fault with the request that it was found in; that of a response is never answered. */
+function withRequest(error: SipSyntaxError, message: SipMessage): SipSyntaxError {
+  const { status } = error;
+  const request = message.kind === 'request' ? message : null;
+  return new SipSyntaxError(error.message, { status, request, cause: error });
 }
 
 /** A To tag that is the same for each repetition of a request, without remembering it (RFC 3261 §8.2.7). */
