@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SipResponse } from '../../src/sip/message/index.ts';
 import type { Phone } from '../world/phone.ts';
-import { payloadTypesOf } from '../world/phone-media.ts';
+import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
 import { World } from '../world/world.ts';
 
 const alaw = [
@@ -260,4 +260,32 @@ test('what is described again before the answer is not looked at; the 200 has th
   call.hangUp();
   world.settles();
   expect(world.cdrs).toMatchObject([{ codec: 'PCMA' }]);
+});
+
+test('after the answer either side may be heard from another address than before it (RFC 7362)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  const ringing = bob.lastCall;
+  const played = bob.media.describe();
+  ring(bob, 183, played);
+  world.run(50);
+  alice.media.say('early', call.remoteSdp ?? '');
+  bob.media.say('early', ringing.remoteSdp ?? '');
+  world.run(1000);
+  ringing.answer(200, { sdp: played });
+  world.run(50);
+
+  const [ofAlice, ofBob] = [new PhoneMedia(world.sockets, '10.0.0.71'), new PhoneMedia(world.sockets, '10.0.0.72')];
+  for (let packet = 1; packet <= 8; packet++) {
+    ofAlice.say(`alice ${packet}`, call.remoteSdp ?? '');
+    ofBob.say(`bob ${packet}`, ringing.remoteSdp ?? '');
+    world.run(20);
+  }
+  expect(ofAlice.heardText.at(-1)).toBe('bob 8');
+  expect(ofBob.heardText.at(-1)).toBe('alice 8');
+  call.hangUp();
+  world.settles();
 });

@@ -61,3 +61,20 @@ test('everything arrives twice, the INVITE too, and it is still one call', async
   expect(world.cdrs).toHaveLength(1);
   expect(world.events.filter(({ type }) => type === 'call.started')).toHaveLength(1);
 });
+
+test('invite_timeout is about ringing: a call that was answered goes on', async () => {
+  await using world = await World.start({ config: { media: { rtp_timeout: 600 } } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(180);
+  world.run(59_000);
+  bob.lastCall.answer(200);
+  world.run(120_000);
+  expect(call.state).toBe('talking');
+  expect(bob.lastCall.state).toBe('talking');
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed', duration: 179, billsec: 120 }]);
+});

@@ -208,3 +208,20 @@ test('180, 183 and 180 again reach the caller in that order, what is said twice 
   desk.lastCall.answer(600);
   world.settles();
 });
+
+test('that one of several phones has gone (199) is nothing that the caller hears (RFC 6228)', async () => {
+  const { world, alice, bobs } = await worldWith(2);
+  await using _ = world;
+  const [desk, mobile] = bobs as [Phone, Phone];
+  const call = alice.call('1002');
+  world.run(50);
+  desk.lastCall.answer(199);
+  world.run(50);
+  expect(call.statuses).toEqual([]);
+  expect(world.events.some(({ type }) => type === 'call.ringing')).toBe(false);
+  mobile.lastCall.answer(180);
+  world.run(50);
+  expect(call.statuses).toEqual([180]);
+  call.cancel();
+  world.settles();
+});
