@@ -218,3 +218,22 @@ test('a caller that asks for a change before it is answered hears 500 with Retry
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
 });
+
+test('a refusal that crosses the CANCEL changes nothing, nor does a redirection', async () => {
+  await using world = await World.start({ network: slow, users: ['1001', '1002', '1003'] });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const carol = await world.registered('1003');
+  for (const status of [486, 302]) {
+    const call = alice.call('1002');
+    world.run(100);
+    call.cancel();
+    world.run(1);
+    bob.lastCall.answer(status, { headers: { Contact: '<sip:1003@10.0.0.1>' } });
+    world.run(100);
+    expect(call.statuses).toEqual([487]);
+  }
+  expect(carol.calls).toEqual([]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([cancelled, cancelled]);
+});

@@ -153,3 +153,41 @@ test('the caller gives up before the answer: nothing is left of either side', as
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'cancelled' }]);
 });
+
+test('of two phones the first offers nothing that we carry, the second is the call', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const [odd, good] = [await world.registered('1002'), await world.registered('1002')];
+  const call = alice.call('1002', { sdp: null });
+  world.run(50);
+  odd.lastCall.answer(200, { sdp: odd.media.describe({ codecs: [[97, 'speex/8000']] }) });
+  world.run(50);
+  expect(odd.log.slice(-2)).toEqual(['ACK', 'BYE']);
+  expect(call.statuses).toEqual([]);
+  good.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([200]);
+  good.media.say('hi', good.lastCall.remoteSdp ?? '');
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['hi']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed', callee_ip: good.address }]);
+});
+
+test('two phones offer at once: one is the call, the other gets ACK and BYE', async () => {
+  await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
+  const alice = await world.registered('1001');
+  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
+  const call = alice.call('1002', { sdp: null });
+  world.run(100);
+  desk.lastCall.answer(200);
+  mobile.lastCall.answer(200);
+  world.run(100);
+  expect(call.statuses).toEqual([200]);
+  expect(desk.lastCall.state).toBe('talking');
+  expect(mobile.log.slice(-2)).toEqual(['ACK', 'BYE']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toHaveLength(1);
+});

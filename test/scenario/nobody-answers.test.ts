@@ -78,3 +78,20 @@ test('invite_timeout is about ringing: a call that was answered goes on', async 
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'completed', duration: 179, billsec: 120 }]);
 });
+
+test('a phone that picks up in the moment in which it is given up gets ACK and BYE', async () => {
+  await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(1000);
+  bob.lastCall.answer(180);
+  world.run(1000);
+  while (world.exchange.calls.byState().RINGING > 0) world.run(1);
+  bob.lastCall.answer(200);
+  world.run(100);
+  expect(call.statuses).toEqual([180, 408]);
+  expect(bob.log.slice(-3)).toEqual(['CANCEL', 'ACK', 'BYE']);
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'no_answer', billsec: 0 }]);
+});
