@@ -82,7 +82,7 @@ export class Baresip implements AsyncDisposable {
       `ctrl_tcp_listen 127.0.0.1:${control}`,
     ];
     writeFileSync(join(home, 'config'), `${config.join('\n')}\n`);
-    const program = new Program('baresip', ['-f', home, '-s'], { cwd: home });
+    const program = new Program('baresip', ['-f', home], { cwd: home });
     try {
       await program.printed((output) => (output.includes('baresip is ready') ? true : null));
       const phone = new Baresip(number, program, home, connect(control, '127.0.0.1'));
@@ -94,13 +94,22 @@ export class Baresip implements AsyncDisposable {
     }
   }
 
-  /** Everything it has printed: its log and the SIP messages. */
+  /** Everything it has printed. */
   get output(): string {
     return this.#program.output;
   }
 
   dial(number: string): void {
     this.#command('dial', number);
+  }
+
+  accept(): void {
+    this.#command('accept');
+  }
+
+  /** Sends a key as telephone-event. */
+  press(key: string): void {
+    this.#command('sndcode', key);
   }
 
   hold(): void {

@@ -9,6 +9,8 @@ import { type Exit, eventually, Program } from './program.ts';
 
 const main = fileURLToPath(new URL('../../src/app/main.ts', import.meta.url));
 
+export const loopback = '127.0.0.1';
+
 export type Protocol = 'udp' | 'tcp' | 'tls';
 
 /** A line of the exchange's log. */
@@ -87,7 +89,7 @@ export class ExchangeProcess implements AsyncDisposable {
   }
 
   /** Where phones of this loopback address reach it by this protocol. */
-  sip(protocol: Protocol, address = '127.0.0.1'): { readonly port: number; readonly text: string } {
+  sip(protocol: Protocol, address = loopback): { readonly port: number; readonly text: string } {
     const host = address.includes(':') ? `[${address}]` : address;
     const servers = this.#ready['sip'] as readonly string[];
     const text = servers.find((server) => server.startsWith(`${protocol} ${host}:`))?.slice(protocol.length + 1);
@@ -160,9 +162,9 @@ export async function writeConfig(folder: Folder, sections: Readonly<Record<stri
   const ports = 400;
   const start = await freePorts(ports);
   const base: Readonly<Record<string, object>> = {
-    sip: { listen_ip: '127.0.0.1', listen_port: 0 },
+    sip: { listen_ip: loopback, listen_port: 0 },
     media: { port_pool: { start, end: start + ports } },
-    monitoring: { listen_ip: '127.0.0.1', prometheus_port: 0, health_check_port: 0 },
+    monitoring: { listen_ip: loopback, prometheus_port: 0, health_check_port: 0 },
     logging: { sip_traffic: true },
   };
   const config = { ...base };

@@ -1,10 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { Baresip } from './baresip.ts';
+import { expectToHearEachOther } from './baresip-call.ts';
 import { ExchangeProcess } from './exchange-process.ts';
-import { pause } from './program.ts';
 import { play } from './sipp-call.ts';
-import { measure } from './sound.ts';
 import { needs } from './tools.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === '::1'));
@@ -40,17 +38,7 @@ describe.runIf(hasIpv6 && needs('sipp')).concurrent('calls over IPv6', () => {
 describe.runIf(hasIpv6 && needs('baresip', 'sox')).concurrent('baresip over IPv6', () => {
   test.each(['udp', 'tcp'] as const)('each hears the tone of the other, by %s', async (protocol) => {
     await using exchange = await start();
-    const common = { folder: exchange.folder, exchange: exchange.sip(protocol, '::1').text, address: '::1', password };
-    await using caller = await Baresip.start({ ...common, protocol, number: '5001', tone: 440 });
-    await using callee = await Baresip.start({ ...common, protocol, number: '5002', tone: 1000, answers: true });
-    await exchange.registered(2);
-    caller.dial('5002');
-    await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
-    await pause(1000);
-    caller.hangUp();
-    expect(await exchange.cdrsOfCaller('5001')).toMatchObject([{ status: 'completed', callee_ip: '::1' }]);
-    await callee.event('CALL_CLOSED');
-    expect(Math.abs((await measure(callee.heard())).frequency - 440)).toBeLessThan(44);
-    expect(Math.abs((await measure(caller.heard())).frequency - 1000)).toBeLessThan(100);
+    const [caller, callee] = [extensions[0]!, extensions[1]!];
+    await expectToHearEachOther(exchange, { ...caller, address: '::1' }, { ...callee, address: '::1' }, protocol);
   });
 });

@@ -1,5 +1,5 @@
 import type { Cdr } from '../../src/pbx/records/index.ts';
-import type { ExchangeProcess } from './exchange-process.ts';
+import { type ExchangeProcess, loopback } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Sipp, type SippOptions } from './sipp.ts';
 
@@ -26,7 +26,7 @@ export interface Story {
 export async function registerSipp(
   exchange: ExchangeProcess,
   { number, password }: Account,
-  address = '127.0.0.1',
+  address = loopback,
 ): Promise<SippOptions> {
   const phone = {
     folder: exchange.folder,
@@ -46,7 +46,7 @@ export function callerSipp(
   exchange: ExchangeProcess,
   { number, password }: Account,
   dialled: string,
-  { transport = 'udp' as 'udp' | 'tcp', address = '127.0.0.1' } = {},
+  { transport = 'udp' as 'udp' | 'tcp', address = loopback } = {},
 ): SippOptions {
   const server = exchange.sip(transport, address).text;
   return { folder: exchange.folder, exchange: server, service: dialled, user: number, password, transport, address };
@@ -56,7 +56,7 @@ export function callerSipp(
 export async function play(exchange: ExchangeProcess, story: Story): Promise<readonly Cdr[]> {
   const { caller, callee, transport = 'udp', calls = 1, addresses } = story;
   const phone = await registerSipp(exchange, callee, addresses?.callee);
-  const address = addresses?.caller ?? '127.0.0.1';
+  const address = addresses?.caller ?? loopback;
   await using called = await Sipp.run(story.called, { ...phone, calls });
   await using calling = await Sipp.run(story.calling, {
     ...callerSipp(exchange, caller, callee.number, { transport, address }),
