@@ -78,6 +78,8 @@ test.each([481, 408])('a change answered with %i: the phone has lost the call, w
     { status: 'failed', termination_reason: 'error', terminated_by: 'callee', q850_cause: 41 },
   ]);
   expect(call.statuses.at(-1)).toBe(481);
+  // 481: there is nothing to end any more. 408: it may still think that it talks (RFC 3261 section 12.2.1.2).
+  expect(bob.log.filter((entry) => entry === 'BYE')).toHaveLength(status === 408 ? 1 : 0);
   world.settles();
 });
 
@@ -91,6 +93,10 @@ test('a change that nobody answers ends the call after 64 T1', async () => {
   world.run(200);
   expect(alice.log).toContain('BYE');
   expect(world.cdrs).toMatchObject([{ status: 'failed', terminated_by: 'callee', q850_cause: 41 }]);
+
+  world.network.heal(bob.address);
+  world.run(5000);
+  expect(bob.log.at(-1)).toBe('BYE');
   world.settles();
 });
 

@@ -5,8 +5,8 @@ import type { Flow } from '../../src/sip/transport/index.ts';
 /** A confirmed dialog between the exchange and a phone. */
 interface Spoken {
   readonly name: string;
-  /** Whether a BYE of either side, or the phone's ignorance of it, has ended it. */
-  over: 'no' | 'bye' | 'lost';
+  /** Whether a BYE of either side, or the phone's having lost it, has ended it. */
+  over: boolean;
   acknowledged: boolean;
   readonly mustBeAcknowledged: boolean;
 }
@@ -15,7 +15,6 @@ interface Spoken {
 interface Asked {
   readonly dialog: string;
   readonly method: string;
-  answered: boolean;
 }
 
 /** A client transaction lives at least as long after the INVITE, whatever happens (64·T1), in ms. */
@@ -55,7 +54,7 @@ export class DialogBook {
     if (message.kind === 'response') {
       if (message.status < 200 || message.status >= 300) return;
       if (message.cseq.method === 'INVITE') this.#confirm(message);
-      if (message.cseq.method === 'BYE') this.#end(nameHeard(message), 'bye');
+      if (message.cseq.method === 'BYE') this.#end(nameHeard(message));
       return;
     }
     const branch = branchOf(message);
@@ -67,11 +66,9 @@ export class DialogBook {
   }
 
   conclude(): void {
-    const waiting = [...this.#asked.values()].filter(({ answered }) => !answered);
-    const unanswered = new Set(waiting.map(({ dialog }) => dialog));
     for (const { name, over, acknowledged, mustBeAcknowledged } of this.#dialogs.values()) {
       if (mustBeAcknowledged && !acknowledged) this.#accuse(`the 2xx of dialog ${name} was never acknowledged`);
-      if (over === 'no' && (acknowledged || !mustBeAcknowledged) && !unanswered.has(name)) {
+      if (!over && acknowledged) {
         this.#accuse(`dialog ${name} ended without a BYE`);
       }
     }
@@ -86,13 +83,13 @@ export class DialogBook {
     const now = this.#clock.now();
     const cancelledLongAgo = cancelledAt !== null && now - cancelledAt > surelyAlive;
     if (refused || flow.closed || cancelledLongAgo || now - at > surelyAlive) return;
-    this.#dialogs.set(name, { name, over: 'no', acknowledged: false, mustBeAcknowledged: true });
+    this.#dialogs.set(name, { name, over: false, acknowledged: false, mustBeAcknowledged: true });
   }
 
   #confirm(response: SipResponse): void {
     const name = nameHeard(response);
     if (this.#dialogs.has(name)) return;
-    this.#dialogs.set(name, { name, over: 'no', acknowledged: true, mustBeAcknowledged: false });
+    this.#dialogs.set(name, { name, over: false, acknowledged: true, mustBeAcknowledged: false });
   }
 
   #acknowledge(ack: SipRequest, bytes: Uint8Array): void {
@@ -108,7 +105,7 @@ export class DialogBook {
 
   #ask(request: SipRequest, branch: string): void {
     const dialog = nameSaid(request);
-    this.#asked.set(branch, { dialog, method: request.method, answered: false });
+    this.#asked.set(branch, { dialog, method: request.method });
     if (request.toTag === null) {
       if (request.method === 'INVITE') {
         this.#calling.set(branch, { at: this.#clock.now(), refused: false, cancelledAt: null });
@@ -116,27 +113,25 @@ export class DialogBook {
       return;
     }
     const known = this.#dialogs.get(dialog);
-    if (known && known.over !== 'no') this.#accuse(`${request.method} was sent in dialog ${dialog} after its end`);
+    if (known?.over) this.#accuse(`${request.method} was sent in dialog ${dialog} after its end`);
     const last = this.#sequences.get(dialog) ?? 0;
     if (request.cseq.number <= last) {
       this.#accuse(`CSeq ${request.cseq.number} follows ${last} in dialog ${dialog}`);
     }
     this.#sequences.set(dialog, request.cseq.number);
-    if (request.method === 'BYE') this.#end(dialog, 'bye');
+    if (request.method === 'BYE') this.#end(dialog);
   }
 
   #hearFinal(response: SipResponse): void {
     const asked = this.#asked.get(branchOf(response));
     if (!asked || asked.method !== response.cseq.method) return;
-    asked.answered = true;
-    // RFC 3261 §12.2.1.2; an INFO that was answered with 408 says nothing of the dialog (RFC 5057 §5.1).
-    if (response.status === 481 || (response.status === 408 && asked.method !== 'INFO'))
-      this.#end(asked.dialog, 'lost');
+    // The phone has lost the call (RFC 3261 §12.2.1.2).
+    if (response.status === 481) this.#end(asked.dialog);
   }
 
-  #end(name: string, how: 'bye' | 'lost'): void {
+  #end(name: string): void {
     const dialog = this.#dialogs.get(name);
-    if (dialog?.over === 'no') dialog.over = how;
+    if (dialog) dialog.over = true;
   }
 }
 

@@ -166,7 +166,8 @@ export class RelayedInvite {
 
   #onRefused(response: SipResponse): void {
     if (this.#over) return;
-    // The other side knows nothing of the call any more (RFC 3261 §12.2.1.2).
+    // The other side knows nothing of the call any more, so it needs no BYE (RFC 3261 §12.2.1.2, RFC 5057 §5.1).
+    if (response.status === 481) this.#to.dialog.end();
     if (response.status === 481 || response.status === 408) return this.#lost();
     const status = response.status === 491 || response.status === 487 ? response.status : this.#presentable(response);
     this.#refuse(status);
@@ -184,9 +185,9 @@ export class RelayedInvite {
     else this.#lost();
   }
 
+  /** Ends the call. A phone that was only silent may come back, and is told by a BYE. */
   #lost(): void {
     this.#refuse(481);
-    this.#to.dialog.end();
     this.#onBroken(broken(41, `The ${this.#to.party}'s phone has lost the call`, this.#to.party));
   }
 
