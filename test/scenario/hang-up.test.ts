@@ -20,7 +20,6 @@ test('the callee hangs up: the caller hears BYE with the cause, the record says 
     'registration.added',
     'registration.added',
     'call.started',
-    'call.ringing',
     'call.answered',
     'call.ended',
   ]);

@@ -95,3 +95,34 @@ test('a phone that picks up in the moment in which it is given up gets ACK and B
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'no_answer', billsec: 0 }]);
 });
+
+test('a caller that waits only so long (Expires) is told 408 then (RFC 3261 §13.3.1)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002', { headers: { Expires: '10' } });
+  world.run(50);
+  bob.lastCall.answer(180);
+  world.run(9900);
+  expect(call.statuses).toEqual([180]);
+  world.run(100);
+  expect(call.statuses).toEqual([180, 408]);
+  expect(bob.log.at(-1)).toBe('CANCEL');
+  world.settles();
+});
+
+test('a call that rings for long is said each minute to be alive (RFC 3261 §13.3.1.1)', async () => {
+  await using world = await World.start({ config: { sip: { timers: { invite_timeout: 200 } } } });
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const call = alice.call('1002');
+  world.run(50);
+  bob.lastCall.answer(180);
+  world.run(150_000);
+  expect(call.statuses).toEqual([180, 180, 180]);
+  bob.lastCall.answer(200);
+  world.run(70_000);
+  expect(call.statuses).toEqual([180, 180, 180, 200]);
+  call.hangUp();
+  world.settles();
+});

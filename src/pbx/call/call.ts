@@ -8,6 +8,7 @@ import {
 } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import {
+  Expires,
   MaxBreadth,
   type NameAddress,
   noParams,
@@ -19,12 +20,13 @@ import {
 } from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { IncomingInvite } from '../../sip/ua/index.ts';
-import type { CallFacts, EndedCall, Ending } from '../events/index.ts';
+import type { CallFacts, Ending } from '../events/index.ts';
 import type { Plan, Target } from '../routing/index.ts';
 import type { BranchRefusal } from './best-response.ts';
 import { Branch } from './branch.ts';
 import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
+import { CallRecord } from './call-record.ts';
 import { answerWithin, Conversation, follow, type Side } from './conversation.ts';
 import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { Fork } from './fork.ts';
@@ -72,7 +74,6 @@ type CallEvent =
  */
 export class Call {
   readonly id: string;
-  readonly facts: CallFacts;
   readonly #context: CallContext;
   readonly #parties: CallParties;
   readonly #onOver: (call: Call) => void;
@@ -81,7 +82,7 @@ export class Call {
   readonly #inbox = new Inbox<CallEvent>((event) => this.#guarded(event));
   readonly #invite: IncomingInvite;
   readonly #media: CallMedia;
-  readonly #startedAt: number;
+  readonly #record: CallRecord;
   readonly #fork: Fork;
   /** On how many ways the INVITE may go on at the same time (RFC 5393 §5.3.3); null when it does not say. */
   readonly #maxBreadth: number | null;
@@ -96,9 +97,6 @@ export class Call {
   #lastProgress = 0;
   /** The CSeq number of the callee's 2xx that waits for the caller's answer to be acknowledged. */
   #calleeUnacknowledged: number | null = null;
-  #ringingAt: number | null = null;
-  #setupMs: number | null = null;
-  #answeredAt: { readonly wall: number; readonly monotonic: number } | null = null;
   #timer: Timer | null = null;
 
   /** Throws SipError 400 or 415 for a body that can't be read, SipSyntaxError when the INVITE makes no dialog. */
@@ -114,15 +112,14 @@ export class Call {
     this.#onOver = options.onOver;
     this.id = randomToken(context.random, 26);
     this.#log = context.log.child({ call_id: this.id });
-    this.#startedAt = context.clock.now();
-    this.facts = {
+    const facts = {
       callId: this.id,
       callerSipCallId: transaction.request.callId,
       caller: parties.caller,
       callee: parties.callee,
       callerIp: transaction.flow.remote.address,
-      startedAt: context.clock.wall(),
     };
+    this.#record = new CallRecord(facts, context, this.#log);
     this.#offer = sdpOf(transaction.request);
     this.#maxBreadth = transaction.request.headers.first(MaxBreadth) ?? null;
     this.#invite = context.userAgent.receiveInvite(transaction, parties.callee, {
@@ -144,6 +141,10 @@ export class Call {
     return this.#state;
   }
 
+  get facts(): CallFacts {
+    return this.#record.facts;
+  }
+
   /** Starts the call: rings, or refuses, as `plan` says. */
   begin(plan: Plan): void {
     this.#inbox.post({ type: 'begin', plan });
@@ -161,7 +162,7 @@ export class Call {
     } catch (error) {
       if (event.type === 'request') return this.#refuseRequest(event, error);
       this.#log.error('a call failed', { event: event.type, error });
-      if (this.#answeredAt === null) this.#end(refused('system', 500, 'Internal error'));
+      if (!this.#record.hasAnswer) this.#end(refused('system', 500, 'Internal error'));
       else this.#end(broken(41, 'Internal error'));
     }
   }
@@ -217,14 +218,8 @@ export class Call {
   // --- ringing ---
 
   #begin(plan: Plan): void {
-    const { events, clock, limits } = this.#context;
-    events.publish({ type: 'call.started', at: clock.wall(), call: this.facts });
-    this.#log.info('call started', {
-      leg: 'caller',
-      caller: this.#parties.caller,
-      callee: this.#parties.callee,
-      sip_call_id: this.facts.callerSipCallId,
-    });
+    const { limits } = this.#context;
+    this.#record.started();
     if (plan.kind === 'refuse') return this.#end(refused('system', plan.status, plan.text));
     this.#invite.provisional(100, undefined);
     try {
@@ -235,9 +230,8 @@ export class Call {
     }
     const watch = this.#invite.transaction.flow.onClose(() => this.#inbox.post({ type: 'caller lost' }));
     this.#scope.own(watch);
-    if (limits.inviteTimeout > 0) {
-      this.#after(limits.inviteTimeout, () => unanswered('Nobody answered in time'));
-    }
+    const patience = Math.min(limits.inviteTimeout || Infinity, expiresOf(this.#invite.request));
+    if (patience < Infinity) this.#after(patience, () => unanswered('Nobody answered in time'));
     this.#fork.ring(plan.targets, this.#maxBreadth);
     if (this.#fork.size === 0) this.#giveUp();
   }
@@ -272,21 +266,12 @@ export class Call {
     if (!this.#fork.has(branch) || this.#winner) return;
     // A branch that has gone says nothing about the call (RFC 6228), and the queue of a phone is not the caller's.
     if (response.status === 199) return;
-    this.#noteRinging();
+    if (this.#state === 'IDLE') this.#state = 'RINGING';
+    this.#record.rang();
     const body = this.#earlyMedia(branch, response, tag);
     if (!body && response.status === this.#lastProgress) return;
     this.#lastProgress = response.status;
     this.#invite.provisional(response.status, undefined, body ?? {});
-  }
-
-  #noteRinging(): void {
-    const { clock, events } = this.#context;
-    if (this.#ringingAt !== null) return;
-    this.#ringingAt = clock.wall();
-    this.#setupMs ??= clock.now() - this.#startedAt;
-    this.#state = 'RINGING';
-    events.publish({ type: 'call.ringing', at: this.#ringingAt, call: this.facts });
-    this.#log.info('callee rings', { leg: 'callee' });
   }
 
   /**
@@ -371,7 +356,6 @@ export class Call {
       dialog.bye(elsewhere);
       return;
     }
-    this.#noteRinging();
     try {
       const body = this.#offer
         ? this.#takeAnswer(this.#caller, branch, response, dialog)
@@ -406,7 +390,7 @@ export class Call {
   }
 
   #connect(caller: Leg, branch: Branch, dialog: Dialog, body: ReturnType<typeof sdpBody>): void {
-    const { clock, events, limits } = this.#context;
+    const { limits } = this.#context;
     this.#winner = branch;
     if (!this.#offer) this.#calleeUnacknowledged = dialog.state.localSequence;
     for (const other of this.#fork.others(branch)) {
@@ -415,7 +399,6 @@ export class Call {
     }
     this.#timer?.cancel();
     this.#state = 'ACTIVE';
-    this.#answeredAt = { wall: clock.wall(), monotonic: clock.now() };
     this.#invite.accept(body, {
       onAck: (ack) => this.#inbox.post({ type: 'caller acknowledged', ack }),
       onSilence: () => this.#inbox.post({ type: 'caller silent' }),
@@ -441,15 +424,7 @@ export class Call {
     if (limits.maxCallDuration > 0) {
       this.#after(limits.maxCallDuration, () => hungUp('system', 'max_duration', 'The longest call has been reached'));
     }
-    const { codec } = caller;
-    events.publish({
-      type: 'call.answered',
-      at: this.#answeredAt.wall,
-      call: this.facts,
-      codec,
-      setupMs: this.#setupMs ?? 0,
-    });
-    this.#log.info('call answered', { codec });
+    this.#record.answered(caller.codec);
   }
 
   /** The caller's answer to the offer that the callee made: only now can the callee be acknowledged. */
@@ -517,37 +492,11 @@ export class Call {
       follow(side, this.#context.dialPlan);
       side.dialog.bye(why);
     }
-    this.#media.end((caller, callee) => this.#record(ending, { caller, callee }));
+    const branch = this.#winner ?? this.#fork.first;
+    const codec = this.#caller?.codec ?? null;
+    this.#media.end((caller, callee) => this.#record.ended(ending, branch, codec, { caller, callee }));
     this.#scope[Symbol.dispose]();
     this.#onOver(this);
-  }
-
-  #record(ending: Ending, media: EndedCall['media']): void {
-    const { clock, events } = this.#context;
-    const now = clock.now();
-    const branch = this.#winner ?? this.#fork.first;
-    const call: EndedCall = {
-      ...this.facts,
-      calleeSipCallId: branch?.sipCallId ?? null,
-      calleeIp: branch?.target.flow.remote.address ?? null,
-      ringingAt: this.#ringingAt,
-      answeredAt: this.#answeredAt?.wall ?? null,
-      endedAt: clock.wall(),
-      setupMs: this.#setupMs,
-      durationMs: now - this.#startedAt,
-      billMs: this.#answeredAt ? now - this.#answeredAt.monotonic : 0,
-      codec: this.#answeredAt ? (this.#caller?.codec ?? null) : null,
-      ending,
-      media,
-    };
-    events.publish({ type: 'call.ended', at: call.endedAt, call });
-    this.#log.info('call ended', {
-      status: ending.status,
-      reason: ending.reason,
-      by: ending.party,
-      sip_status: ending.sipStatus,
-      text: ending.text,
-    });
   }
 }
 
@@ -563,6 +512,12 @@ function address(
 export function maxForwardsOf(request: SipRequest): number {
   const text = request.headers.get('Max-Forwards');
   return text === undefined ? 70 : Number(text);
+}
+
+/** How long the caller wants to wait, in ms (RFC 3261 §13.3.1). A wish that can't be read is none. */
+function expiresOf(request: SipRequest): number {
+  const seconds = Number(request.headers.get(Expires.name) ?? Number.NaN);
+  return seconds >= 1 ? seconds * 1000 : Infinity;
 }
 
 /** The caller's own word on why it cancels goes on to the phones (RFC 3326 §2). */

@@ -86,7 +86,13 @@ export interface RegistrationFacts {
 export type PbxEvent =
   | { readonly type: 'call.started'; readonly at: number; readonly call: CallFacts }
   | { readonly type: 'call.ringing'; readonly at: number; readonly call: CallFacts }
-  | { readonly type: 'call.answered'; readonly at: number; readonly call: CallFacts; readonly codec: string | null; readonly setupMs: number }
+  | {
+      readonly type: 'call.answered';
+      readonly at: number;
+      readonly call: CallFacts;
+      readonly codec: string | null;
+      readonly setupMs: number;
+    }
   | { readonly type: 'call.ended'; readonly at: number; readonly call: EndedCall }
   | { readonly type: 'registration.added'; readonly at: number; readonly registration: RegistrationFacts }
   | {

@@ -1,3 +1,4 @@
+import { every, type Timer } from '../../base/index.ts';
 import {
   type AcceptUser,
   Dialog,
@@ -7,7 +8,7 @@ import {
   dialogStateOfRequest,
   newTag,
 } from '../dialog/index.ts';
-import { createResponse, type SipRequest } from '../message/index.ts';
+import { createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { ServerTransaction } from '../transaction/index.ts';
 
 /** What an incoming INVITE tells its owner before it is answered. */
@@ -17,6 +18,9 @@ export interface IncomingInviteUser {
   /** What the dialogs of this INVITE hear. */
   readonly dialog: DialogUser;
 }
+
+/** How often a provisional response is sent again, so that no proxy believes the call dead (RFC 3261 §13.3.1.1). ms. */
+const reminderInterval = 60_000;
 
 /**
  * The UAS side of an INVITE that begins a call (RFC 3261 §13.3). It answers in one or several dialogs: each `fork`
@@ -28,6 +32,7 @@ export class IncomingInvite {
   readonly #user: IncomingInviteUser;
   readonly #dialogs: Dialog[] = [];
   readonly #contactUser: string | null;
+  #reminder: Timer | null = null;
 
   /** Throws SipSyntaxError when the Contact can't be read. */
   constructor(
@@ -65,19 +70,19 @@ export class IncomingInvite {
     return this.#open(newTag(this.#context.random));
   }
 
-  /** Sends a provisional response. 100 goes without tag and Contact. */
+  /**
+   * Sends a provisional response, and again each minute until something else is said. 100 goes without tag and Contact.
+   */
   provisional(status: number, reason: string | undefined, answer: DialogAnswer = {}): void {
     if (this.answered) return;
-    this.transaction.respond(
-      status === 100
-        ? createResponse(this.request, 100)
-        : this.dialog.respondable(this.transaction, status, reason, answer),
-    );
+    if (status === 100) return this.transaction.respond(createResponse(this.request, 100));
+    this.#remindOf(this.dialog.respondable(this.transaction, status, reason, answer));
   }
 
   /** Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. */
   accept(answer: DialogAnswer, user: AcceptUser): void {
     if (this.answered) return;
+    this.#reminder?.cancel();
     for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
     this.dialog.accept(this.transaction, answer, user);
   }
@@ -85,11 +90,18 @@ export class IncomingInvite {
   /** Refuses the INVITE; its dialogs end. Without effect once it is answered. */
   reject(status: number, reason?: string, headers: Readonly<Record<string, string>> = {}): void {
     if (this.answered) return;
+    this.#reminder?.cancel();
     const toTag = this.dialog.state.localTag;
     for (const dialog of this.#dialogs) dialog.end();
     this.transaction.respond(
       createResponse(this.request, status, { toTag, headers, ...(reason === undefined ? {} : { reason }) }),
     );
+  }
+
+  #remindOf(response: SipResponse): void {
+    this.transaction.respond(response);
+    this.#reminder?.cancel();
+    this.#reminder = every(this.#context.clock, reminderInterval, () => this.transaction.respond(response));
   }
 
   #open(localTag: string): Dialog {

@@ -1,0 +1,80 @@
+import type { Log } from '../../base/index.ts';
+import type { CallFacts, EndedCall, Ending } from '../events/index.ts';
+import type { Branch } from './branch.ts';
+import type { CallContext } from './call-context.ts';
+
+/** What is known of one call, told as events and log lines when it happens; its end makes the call's record. */
+export class CallRecord {
+  readonly facts: CallFacts;
+  readonly #context: Pick<CallContext, 'clock' | 'events'>;
+  readonly #log: Log;
+  readonly #startedAt: number;
+  #ringingAt: number | null = null;
+  #setupMs: number | null = null;
+  #answeredAt: { readonly wall: number; readonly monotonic: number } | null = null;
+
+  constructor(facts: Omit<CallFacts, 'startedAt'>, context: Pick<CallContext, 'clock' | 'events'>, log: Log) {
+    this.#context = context;
+    this.#log = log;
+    this.#startedAt = context.clock.now();
+    this.facts = { ...facts, startedAt: context.clock.wall() };
+  }
+
+  get hasAnswer(): boolean {
+    return this.#answeredAt !== null;
+  }
+
+  started(): void {
+    const { events, clock } = this.#context;
+    const { caller, callee, callerSipCallId } = this.facts;
+    events.publish({ type: 'call.started', at: clock.wall(), call: this.facts });
+    this.#log.info('call started', { leg: 'caller', caller, callee, sip_call_id: callerSipCallId });
+  }
+
+  /** A phone rings; only the first counts. */
+  rang(): void {
+    if (this.#ringingAt !== null) return;
+    const { events, clock } = this.#context;
+    this.#ringingAt = clock.wall();
+    this.#noteSetUp();
+    events.publish({ type: 'call.ringing', at: this.#ringingAt, call: this.facts });
+    this.#log.info('callee rings', { leg: 'callee' });
+  }
+
+  answered(codec: string | null): void {
+    const { events, clock } = this.#context;
+    const setupMs = this.#noteSetUp();
+    this.#answeredAt = { wall: clock.wall(), monotonic: clock.now() };
+    events.publish({ type: 'call.answered', at: this.#answeredAt.wall, call: this.facts, codec, setupMs });
+    this.#log.info('call answered', { codec });
+  }
+
+  /** `branch` is the one that answered, else the first that was called; `codec` that of the caller's leg. */
+  ended(ending: Ending, branch: Branch | null, codec: string | null, media: EndedCall['media']): void {
+    const { clock, events } = this.#context;
+    const now = clock.now();
+    const call: EndedCall = {
+      ...this.facts,
+      calleeSipCallId: branch?.sipCallId ?? null,
+      calleeIp: branch?.target.flow.remote.address ?? null,
+      ringingAt: this.#ringingAt,
+      answeredAt: this.#answeredAt?.wall ?? null,
+      endedAt: clock.wall(),
+      setupMs: this.#setupMs,
+      durationMs: now - this.#startedAt,
+      billMs: this.#answeredAt ? now - this.#answeredAt.monotonic : 0,
+      codec: this.#answeredAt ? codec : null,
+      ending,
+      media,
+    };
+    events.publish({ type: 'call.ended', at: call.endedAt, call });
+    const { status, reason, party: by, sipStatus: sip_status, text } = ending;
+    this.#log.info('call ended', { status, reason, by, sip_status, text });
+  }
+
+  /** ms from the INVITE to the first sign of the callee. */
+  #noteSetUp(): number {
+    this.#setupMs ??= this.#context.clock.now() - this.#startedAt;
+    return this.#setupMs;
+  }
+}
