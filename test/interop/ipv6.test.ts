@@ -1,44 +1,49 @@
 import { networkInterfaces } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectToHearEachOther } from './baresip-call.ts';
-import { ExchangeProcess } from './exchange-process.ts';
+import { ExchangeProcess, loopback } from './exchange-process.ts';
 import { play } from './sipp-call.ts';
 import { needs } from './tools.ts';
 
-const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === '::1'));
+const loopback6 = '::1';
+const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === loopback6));
 const password = 'ipv6-password';
-const extensions = ['5001', '5002', '5003', '5004', '5005', '5006'].map((number) => ({ number, password }));
+const accounts = Array.from({ length: 10 }, (_, index) => ({ number: String(5001 + index), password }));
 
-function start(): Promise<ExchangeProcess> {
-  return ExchangeProcess.start({
-    config: { sip: { listen_ip: ['127.0.0.1', '::1'] }, registrar: { digest_algorithms: ['md5'] }, extensions },
-  });
-}
+describe.runIf(hasIpv6)('calls over IPv6', () => {
+  let exchange: ExchangeProcess;
 
-describe.runIf(hasIpv6 && needs('sipp')).concurrent('calls over IPv6', () => {
-  test.each([
-    ['::1', '::1', '5001', '5002'],
-    ['127.0.0.1', '::1', '5003', '5004'],
-    ['::1', '127.0.0.1', '5005', '5006'],
-  ])('from %s to %s', async (from, to, callerNumber, calleeNumber) => {
-    await using exchange = await start();
-    const [cdr] = await play(exchange, {
-      caller: { number: callerNumber, password },
-      callee: { number: calleeNumber, password },
-      calling: 'caller-talks',
-      called: 'callee-answers',
-      addresses: { caller: from, callee: to },
+  beforeAll(async () => {
+    exchange = await ExchangeProcess.start({
+      config: {
+        sip: { listen_ip: [loopback, loopback6] },
+        registrar: { digest_algorithms: ['md5'] },
+        extensions: accounts,
+      },
     });
+  });
+
+  afterAll(async () => {
+    await exchange?.[Symbol.asyncDispose]();
+  });
+
+  test.runIf(needs('sipp')).concurrent.each([
+    [loopback6, loopback6, accounts[0]!, accounts[1]!],
+    [loopback, loopback6, accounts[2]!, accounts[3]!],
+    [loopback6, loopback, accounts[4]!, accounts[5]!],
+  ])('from %s to %s', async (from, to, caller, callee) => {
+    const story = { caller, callee, calling: 'caller-talks', called: 'callee-answers' };
+    const [cdr] = await play(exchange, { ...story, addresses: { caller: from, callee: to } });
     expect(cdr).toMatchObject({ status: 'completed', caller_ip: from, callee_ip: to });
     expect(cdr!.rtp.caller.packets_received).toBeGreaterThan(25);
     expect(cdr!.rtp.callee.packets_received).toBeGreaterThan(25);
   });
-});
 
-describe.runIf(hasIpv6 && needs('baresip', 'sox')).concurrent('baresip over IPv6', () => {
-  test.each(['udp', 'tcp'] as const)('each hears the tone of the other, by %s', async (protocol) => {
-    await using exchange = await start();
-    const [caller, callee] = [extensions[0]!, extensions[1]!];
-    await expectToHearEachOther(exchange, { ...caller, address: '::1' }, { ...callee, address: '::1' }, protocol);
+  test.runIf(needs('baresip', 'sox')).concurrent.each([
+    ['udp', accounts[6]!, accounts[7]!],
+    ['tcp', accounts[8]!, accounts[9]!],
+  ] as const)('each hears the tone of the other, by %s', async (protocol, caller, callee) => {
+    const address = loopback6;
+    await expectToHearEachOther(exchange, { ...caller, address }, { ...callee, address }, protocol);
   });
 });
