@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { talk } from '../world/talk.ts';
-import { World } from '../world/world.ts';
+import { exchangeIp, World } from '../world/world.ts';
 
 test('shut down while a phone rings: 503 to the caller, CANCEL to the callee, the record says shutdown', async () => {
   await using world = await World.start();
@@ -53,5 +53,17 @@ test('draining refuses new calls with 503 and Retry-After, lets the live one go 
   world.run(100);
   await over;
   expect(world.cdrs).toMatchObject([{ status: 'completed', termination_reason: 'normal' }]);
+  world.settles();
+});
+
+test('while it drains, OPTIONS are answered like an INVITE would be', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  alice.send('OPTIONS', `sip:${exchangeIp}`);
+  world.run(50);
+  void world.exchange.calls.drain();
+  alice.send('OPTIONS', `sip:${exchangeIp}`);
+  world.run(50);
+  expect(alice.statuses('OPTIONS')).toEqual([200, 503]);
   world.settles();
 });

@@ -30,7 +30,13 @@ export class CallService {
 
   constructor(options: CallServiceOptions) {
     this.#options = options;
-    options.context.userAgent.handle('INVITE', (transaction) => this.#onInvite(transaction));
+    const { userAgent } = options.context;
+    userAgent.handle('INVITE', (transaction) => this.#onInvite(transaction));
+    userAgent.handle('OPTIONS', (transaction) => {
+      // Who asks before it calls is told what an INVITE would be (RFC 3261 §11.2).
+      if (this.#draining) throw unavailable();
+      transaction.respond(userAgent.optionsResponse(transaction));
+    });
   }
 
   /** Calls that have begun and not ended. */
@@ -64,7 +70,7 @@ export class CallService {
     const { context, maxConcurrentCalls } = this.#options;
     // Before any work is done: an overloaded exchange must not spend its time on refusing.
     if (this.#draining || this.#calls.size >= maxConcurrentCalls) {
-      throw new SipError(503, 'Service Unavailable', { headers: { 'Retry-After': retryAfter } });
+      throw unavailable();
     }
     const { request } = transaction;
     if (maxForwardsOf(request) === 0) throw new SipError(483, 'Too Many Hops');
@@ -109,4 +115,8 @@ export class CallService {
     const named = dialledNumber(from.uri) === caller ? from.displayName : null;
     return { caller, callerName: directory.extension(caller)?.displayName ?? named };
   }
+}
+
+function unavailable(): SipError {
+  return new SipError(503, 'Service Unavailable', { headers: { 'Retry-After': retryAfter } });
 }
