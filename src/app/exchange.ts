@@ -156,8 +156,9 @@ export class Exchange {
   }
 
   #authentication(): (request: SipRequest, sourceIp: string) => AuthOutcome {
-    const { config, clock, random, nonceKey } = this.#parts;
+    const { config, clock, random, nonceKey, log } = this.#parts;
     if (config.registrar.auth === 'none') return believe;
+    const authLog = log.child({ logger: 'auth' });
     const digest = new DigestAuthenticator({
       realm: config.sip.realm,
       algorithms: config.registrar.digest_algorithms,
@@ -166,7 +167,18 @@ export class Exchange {
       random,
       secretsOf: (username) => this.directory.secretsOf(username),
     });
-    return (request, sourceIp) => digest.authenticate(request, sourceIp, 'Authorization');
+    return (request, sourceIp) => {
+      const outcome = digest.authenticate(request, sourceIp, 'Authorization');
+      if (outcome.kind === 'challenged' && outcome.reason === 'failed') {
+        // Whoever sets up a phone looks here; the phone itself is not told which of the two it was.
+        authLog.warning('wrong password, or no such extension', {
+          user: outcome.username?.slice(0, 64),
+          source_ip: sourceIp,
+          method: request.method,
+        });
+      }
+      return outcome;
+    };
   }
 
   #isOurs(address: string, port: number | null, transport: string): boolean {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExchangeProcess } from './exchange-process.ts';
-import { play, type Story } from './sipp-call.ts';
+import { eventually } from './program.ts';
+import { Sipp } from './sipp.ts';
+import { callerSipp, play, type Story } from './sipp-call.ts';
 import { needs } from './tools.ts';
 
 const password = 'sipp-password';
@@ -86,6 +88,17 @@ describe.runIf(needs('sipp'))('calls between two SIPp', () => {
       const [cdr] = await story('caller-sends-info', 'callee-hears-info', { transport });
       expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'caller' });
     });
+  });
+
+  test('a wrong password is refused, and the log says whose', async () => {
+    await using phone = await Sipp.run('register', {
+      ...callerSipp(exchange, { number: '1000', password: 'wrong' }, '1000'),
+      patience: 5,
+    });
+    await expect(phone.succeeded()).rejects.toThrow(/401 Unauthorized/);
+    await eventually('a line in the log', () =>
+      exchange.log().some(({ level, user, method }) => level === 'WARNING' && user === '1000' && method === 'REGISTER'),
+    );
   });
 
   test('fifty calls, ten a second: every one succeeds, and all counters agree', async () => {
