@@ -31,10 +31,10 @@ export class Live implements AsyncDisposable {
     const [sip, metrics, health] = [await freePort(), await freePort(), await freePort()];
     const folder = mkdtempSync(join(tmpdir(), 'sip-pbx-bench-'));
     const config = {
-      sip: { listen_ip: host, listen_port: sip, transport: 'udp', max_concurrent_calls: 4000 },
+      sip: { listen_ip: host, listen_port: sip, transport: 'udp', max_concurrent_calls: 3000 },
       registrar: { auth },
       extensions: ['1001', '1002'].map((number) => ({ number, password: 'secret' })),
-      media: { port_pool: { start: 20_000, end: 60_000 } },
+      media: { port_pool: { start: 10_000, end: 30_000 } },
       monitoring: { listen_ip: host, prometheus_port: metrics, health_check_port: health },
       logging: { output: 'file' },
     };
@@ -70,8 +70,10 @@ export class Live implements AsyncDisposable {
   async socket(): Promise<Socket> {
     const socket = createSocket({ type: 'udp4', lookup: (name, _options, done) => done(null, name, 4) });
     this.#sockets.push(socket);
+    // With a lookup that answers at once, bind has done its work when it returns.
+    const listening = once(socket, 'listening');
     socket.bind(0, host);
-    await once(socket, 'listening');
+    await listening;
     socket.setRecvBufferSize(8_388_608);
     return socket;
   }
