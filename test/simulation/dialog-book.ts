@@ -19,6 +19,8 @@ interface Asked {
 
 /** A client transaction lives at least as long after the INVITE, whatever happens (64·T1), in ms. */
 const surelyAlive = 30_000;
+/** For so long after the first ACK the 2xx is heard again: an ACK may wait for the answer that it carries. In ms. */
+const surelyAcknowledged = 5_000;
 
 /**
  * The dialogs of the exchange as its messages show them: every 2xx is acknowledged, always with the same ACK, sequence
@@ -30,7 +32,8 @@ export class DialogBook {
   readonly #dialogs = new Map<string, Spoken>();
   /** When each INVITE of the exchange was first sent, by branch. */
   readonly #calling = new Map<string, { readonly at: number; refused: boolean; cancelledAt: number | null }>();
-  readonly #acks = new Map<string, string>();
+  /** Each ACK of a 2xx, and how many repetitions of the 2xx it has yet to be repeated for. */
+  readonly #acks = new Map<string, { readonly text: string; readonly at: number; owed: number }>();
   readonly #sequences = new Map<string, number>();
   readonly #asked = new Map<string, Asked>();
 
@@ -43,10 +46,15 @@ export class DialogBook {
   hear(message: SipMessage, flow: Flow): void {
     if (message.kind === 'request' || message.status < 200) return;
     this.#hearFinal(message);
+    if (message.cseq.method !== 'INVITE') return;
     const calling = this.#calling.get(branchOf(message));
-    if (message.cseq.method !== 'INVITE' || !calling) return;
-    if (message.status >= 300) calling.refused = true;
-    else this.#open(nameSaid(message), calling, flow);
+    if (message.status >= 300) {
+      if (calling) calling.refused = true;
+      return;
+    }
+    if (calling) this.#open(nameSaid(message), calling, flow);
+    const ack = this.#acks.get(`${nameSaid(message)} ${message.cseq.number}`);
+    if (ack && !flow.closed && this.#clock.now() - ack.at < surelyAcknowledged) ack.owed++;
   }
 
   /** Takes note of what the exchange sends. */
@@ -66,6 +74,9 @@ export class DialogBook {
   }
 
   conclude(): void {
+    for (const [key, { owed }] of this.#acks) {
+      if (owed > 0) this.#accuse(`${owed} repetitions of the 2xx of ${key} were not acknowledged`);
+    }
     for (const { name, over, acknowledged, mustBeAcknowledged } of this.#dialogs.values()) {
       if (mustBeAcknowledged && !acknowledged) this.#accuse(`the 2xx of dialog ${name} was never acknowledged`);
       if (!over && acknowledged) {
@@ -99,8 +110,12 @@ export class DialogBook {
     const key = `${name} ${ack.cseq.number}`;
     const text = Buffer.from(bytes).toString('latin1');
     const before = this.#acks.get(key);
-    if (before !== undefined && before !== text) this.#accuse(`two ACKs for ${key}:\n${before}\nand\n${text}`);
-    this.#acks.set(key, text);
+    if (!before) {
+      this.#acks.set(key, { text, at: this.#clock.now(), owed: 0 });
+      return;
+    }
+    if (before.text !== text) this.#accuse(`two ACKs for ${key}:\n${before.text}\nand\n${text}`);
+    before.owed--;
   }
 
   #ask(request: SipRequest, branch: string): void {

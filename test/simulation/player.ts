@@ -92,7 +92,17 @@ export class Player {
   cancel(call: PhoneCall): void {
     if (call.direction !== 'out' || this.#cancelled.has(call) || call.state !== 'trying') return;
     this.#cancelled.add(call);
+    if (this.#chance.happens(0.15) && this.#leaveEarly(call)) return;
     call.cancel(this.#chance.happens(0.3) ? { Reason: 'SIP;cause=487;text="Changed my mind"' } : {});
+  }
+
+  /** BYE instead of CANCEL, in the early dialog if there is one (RFC 3261 §15). */
+  #leaveEarly(call: PhoneCall): boolean {
+    const tag = call.responses.at(-1)?.toTag ?? null;
+    if (tag === null) return false;
+    call.remoteTag = tag;
+    call.hangUp();
+    return true;
   }
 
   hangUp(call: PhoneCall): void {
