@@ -109,7 +109,9 @@ export class Phones {
   }
 
   #request(as: 'caller' | 'callee', method: string, call: Call, more: readonly string[], body = ''): void {
-    const branch = `z9hG4bK${call.id}.${call.sequence}${method}`;
+    // The ACK of a refusal belongs to the transaction of its INVITE, that of an answer does not (RFC 3261 §17.1.1.3).
+    const step = method === 'ACK' && call.answered ? 'ACK' : method === 'BYE' ? 'BYE' : 'request';
+    const branch = `z9hG4bK${call.id}.${call.sequence}${step}`;
     const lines = [
       `${method} ${call.target} SIP/2.0`,
       `Via: SIP/2.0/UDP ${formatAddress(this.#options[as])};branch=${branch};rport`,
@@ -156,10 +158,11 @@ export class Phones {
   #onAnswer(text: string, call: Call): void {
     call.to = field(text, 'To');
     call.target = uriIn(field(text, 'Contact'));
+    const repeated = call.answered;
+    call.answered = true;
     this.#request('caller', 'ACK', call, [this.#from(call)]);
     // A repeated answer is acknowledged again and is nothing new.
-    if (call.answered) return;
-    call.answered = true;
+    if (repeated) return;
     this.counts.answered++;
     this.#options.onMedia?.('caller', mediaPort(text));
     this.#options.onAnswer(() => {
