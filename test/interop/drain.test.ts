@@ -12,7 +12,6 @@ function start(drainTimeout: number): Promise<ExchangeProcess> {
   return ExchangeProcess.start({
     config: {
       sip: { drain_timeout: drainTimeout },
-      registrar: { digest_algorithms: ['md5'] },
       extensions: accounts,
     },
   });

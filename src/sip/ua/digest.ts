@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Clock, type Random, randomToken } from '../../base/index.ts';
-import { Authorization, type Credentials, type SipRequest, WwwAuthenticate } from '../message/index.ts';
+import { Authorization, type Credentials, type SipRequest, Via, WwwAuthenticate } from '../message/index.ts';
 import { knowsOnlyMd5 } from './md5-only-phones.ts';
 import { NonceCounts } from './nonce-counts.ts';
 
@@ -170,8 +170,9 @@ export class DigestAuthenticator {
 
   /** What we offer; where MD5 is among it, some phones must not see the rest. */
   #offeredTo(request: SipRequest): readonly DigestAlgorithm[] {
-    const alone = this.#algorithms.includes('md5') && knowsOnlyMd5(request.headers.get('User-Agent'));
-    return alone ? ['md5'] : this.#algorithms;
+    if (!this.#algorithms.includes('md5')) return this.#algorithms;
+    const branch = request.headers.first(Via)?.params.get('branch');
+    return knowsOnlyMd5(request.headers.get('User-Agent'), branch) ? ['md5'] : this.#algorithms;
   }
 
   /** Those of our realm; of several the strongest, since a phone may answer each challenge (RFC 8760 §2.4). */

@@ -12,5 +12,15 @@ test.each([
   ['Linphone/5.2 (belle-sip/5.3)', false],
   [undefined, false],
 ])('%s: %s', (userAgent, only) => {
-  expect(knowsOnlyMd5(userAgent)).toBe(only);
+  expect(knowsOnlyMd5(userAgent, 'z9hG4bKab12')).toBe(only);
+});
+
+test.each([
+  ['z9hG4bK-8124-1-0', undefined, true],
+  ['z9hG4bK-8124-1-0', 'SomePhone/1.0', false],
+  ['z9hG4bK-524287-1---a1b2c3', undefined, false],
+  ['z9hG4bKPj1-2-3', undefined, false],
+  [null, undefined, false],
+])('SIPp is known by its branch %s where it says no User-Agent (%s): %s', (branch, userAgent, only) => {
+  expect(knowsOnlyMd5(userAgent, branch)).toBe(only);
 });

@@ -4,7 +4,11 @@
  */
 const stumblers: readonly RegExp[] = [/^baresip v(?:[0-2]\.|3\.(?:\d|1[01])\.)/];
 
-/** Whether the phone with this User-Agent can only be asked for MD5, and for nothing beside it. */
-export function knowsOnlyMd5(userAgent: string | undefined): boolean {
-  return userAgent !== undefined && stumblers.some((stumbler) => stumbler.test(userAgent));
+/** SIPp before 3.7 gives up too. It says no User-Agent, but builds every branch of three numbers. */
+const branchOfSipp = /^z9hG4bK-\d+-\d+-\d+$/;
+
+/** Whether the phone with this User-Agent, or whose Via has this branch, can only be asked for MD5. */
+export function knowsOnlyMd5(userAgent: string | undefined, branch: string | null | undefined): boolean {
+  if (userAgent === undefined) return branch != null && branchOfSipp.test(branch);
+  return stumblers.some((stumbler) => stumbler.test(userAgent));
 }
