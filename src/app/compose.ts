@@ -198,6 +198,8 @@ function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transpo
         case 'wss':
           // Not built yet; the configuration has warned of it.
           return [];
+        default:
+          return name satisfies never;
       }
     }),
   );

@@ -1,4 +1,4 @@
 export type { MetricsPage } from './routes/metrics.ts';
 export type { MonitoringSources, Readiness } from './routes/monitoring.ts';
-export { type ExchangeStatus, problemSchema, readySchema, type Stats, statsSchema, statusSchema } from './schemas.ts';
+export type { ExchangeStatus, Stats } from './schemas.ts';
 export { type HttpAddresses, type HttpOptions, HttpServer, type HttpSources } from './server.ts';

@@ -5,7 +5,6 @@ export {
   type CdrWriterParts,
 } from './cdr-writer.ts';
 export { HttpPoster } from './http-post.ts';
-export { maskSecrets } from './mask-secrets.ts';
 export { type MediaFigures, Metrics, type MetricsSources } from './metrics.ts';
 export { SipTrace, type SipTraceParts, type TracedFlow } from './sip-trace.ts';
 export { type CallStatistics, type PortPoolStatistics, portPoolStatistics, Statistics } from './statistics.ts';

@@ -10,7 +10,7 @@ export interface Codec {
 }
 
 /** What `codecPriority` may say for "whatever else was offered, in its order". */
-export const anyOther = '*';
+const anyOther = '*';
 
 /** RFC 3551 table 4. */
 const assigned: readonly (readonly [payloadType: number, name: string, clockRate: number, channels: number])[] = [

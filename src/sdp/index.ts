@@ -1,10 +1,9 @@
-export { type Codec, isSpeech, isTelephoneEvent, ownCodecs } from './codecs.ts';
-export { answerDirection, type Direction, receives, reverse, sends } from './direction.ts';
+export type { Codec } from './codecs.ts';
+export type { Direction } from './direction.ts';
 export {
   type AgreedCodec,
   agreedCodecs,
   clockRates,
-  fullOffer,
   NoCommonMedia,
   payloadMap,
   relayAnswer,
@@ -19,9 +18,7 @@ export {
 } from './offer-answer.ts';
 export {
   type AudioStream,
-  audioOf,
   formatSessionDescription,
-  isHeld,
   type MediaStream,
   type OtherStream,
   parseSessionDescription,

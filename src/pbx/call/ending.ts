@@ -43,7 +43,7 @@ const q850OfStatus: Readonly<Record<number, number>> = {
   606: 88,
 };
 
-export function q850Of(status: number): number {
+function q850Of(status: number): number {
   return q850OfStatus[status] ?? (status >= 500 ? 41 : 127);
 }
 

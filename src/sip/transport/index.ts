@@ -6,8 +6,8 @@ export {
   type MemoryTransportOptions,
   type Stray,
 } from './memory.ts';
-export { type Target, targetOf } from './resolve.ts';
-export { defaultStreamLimits, type StreamLimits } from './stream-limits.ts';
+export type { Target } from './resolve.ts';
+export type { StreamLimits } from './stream-limits.ts';
 export { type TcpOptions, TcpTransport } from './tcp.ts';
 export { type TlsOptions, TlsTransport } from './tls.ts';
 export type { Advertise, Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
