@@ -20,18 +20,25 @@ export interface OpenStoreOptions {
 /**
  * Opens the store, makes it where there is none, and replays what an earlier process could not write. A database in a
  * file has its overflow beside it, in the folder `spill`; one in memory has none. Rejects with one clear line when the
- * URL names nothing we know, or the database is damaged, newer than this version, or can't be written.
+ * URL names nothing we know, or the database is damaged, newer than this version, used by another exchange, or can't be
+ * written.
  */
 export async function openStore({ url, directory, clock, log, queueLimit }: OpenStoreOptions): Promise<Store> {
   const file = databaseFile(url, directory);
-  const spill =
-    file === inMemory
-      ? null
-      : await FileSpill.open({ folder: join(dirname(file), 'spill'), clock, log, limit: defaultQueueLimit });
+  // The database first: its lock says that nobody else is at work in this folder.
   const backend = await ThreadBackend.open(file, clock);
-  const store = new QueuedStore({ backend, clock, log, spill, queueLimit });
-  await store.started;
-  return store;
+  try {
+    const spill =
+      file === inMemory
+        ? null
+        : await FileSpill.open({ folder: join(dirname(file), 'spill'), clock, log, limit: defaultQueueLimit });
+    const store = new QueuedStore({ backend, clock, log, spill, queueLimit });
+    await store.started;
+    return store;
+  } catch (error) {
+    await backend.close().catch(() => {});
+    throw error;
+  }
 }
 
 /** The database that `url` names. Throws Error with one clear line when it names none that we have. */

@@ -6,6 +6,7 @@ import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
 import { type Backend, inMemory, type RejectedEntry } from './backend.ts';
+import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { migrate, schemaVersion } from './migrations.ts';
 import type { StoreEntry } from './store-entry.ts';
 import { bindingOf, bindingRow, extensionOf, extensionRow, type Tables, webhookOf, webhookRow } from './tables.ts';
@@ -21,21 +22,28 @@ import { bindingOf, bindingRow, extensionOf, extensionRow, type Tables, webhookO
 export class SqliteBackend implements Backend {
   readonly #database: Database.Database;
   readonly #db: Kysely<Tables>;
+  readonly #lock: FolderLock | null;
   readonly #statements = new Map<StoreEntry['kind'], Database.Statement>();
 
-  private constructor(database: Database.Database, db: Kysely<Tables>) {
+  private constructor(database: Database.Database, db: Kysely<Tables>, lock: FolderLock | null) {
     this.#database = database;
     this.#db = db;
+    this.#lock = lock;
   }
 
   /**
    * Opens `file`, made where it is missing (0600, its folder 0700), and brings its schema up to date. Rejects with one
-   * line that names the file when it is damaged, written by a newer version, or can't be written.
+   * line that names the file when it is damaged, in use, written by a newer version, or can't be written.
    */
   static async open(file: string): Promise<SqliteBackend> {
     let database: Database.Database | null = null;
+    let lock: FolderLock | null = null;
     try {
-      if (file !== inMemory) reserve(file);
+      if (file !== inMemory) {
+        reserve(`${file}.lock`);
+        lock = lockFolder(`${file}.lock`);
+        reserve(file);
+      }
       database = new Database(file);
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = NORMAL');
@@ -48,11 +56,12 @@ export class SqliteBackend implements Backend {
       const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
       await migrate(db);
       database.pragma(`user_version = ${schemaVersion}`);
-      const backend = new SqliteBackend(database, db);
+      const backend = new SqliteBackend(database, db, lock);
       await backend.sync();
       return backend;
     } catch (error) {
       database?.close();
+      lock?.close();
       throw new Error(`cannot open the store ${file}: ${openingFault(error)}`, { cause: error });
     }
   }
@@ -123,6 +132,7 @@ export class SqliteBackend implements Backend {
       await this.sync();
     } finally {
       this.#database.close();
+      this.#lock?.close();
     }
   }
 

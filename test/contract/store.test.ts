@@ -364,6 +364,16 @@ describe('the store in a SQLite file', () => {
     after.close();
   });
 
+  test('that another exchange has open is one clear error, and it stays with that one', async () => {
+    const store = await openSqlite(clock);
+    store.bindings.save(binding('a'));
+    await expect(openSqlite(clock)).rejects.toThrow(
+      `cannot open the store ${databaseFile()}: another sip-pbx is running on it`,
+    );
+    await store.close();
+    expect((await (await openSqlite(clock)).bindings.load()).map(({ key }) => key)).toEqual(['a']);
+  });
+
   test('that cannot be made is one clear error', async () => {
     await writeFile(join(folder, 'data'), '');
     await expect(openSqlite(clock)).rejects.toThrow(/data/);
@@ -399,7 +409,7 @@ describe('the store in a SQLite file', () => {
     const file = join(folder, 'elsewhere.db');
     await owned(await openStore({ url: `sqlite:${file}`, directory: '/nowhere', clock, log: silentLog })).close();
     await owned(await openStore({ url: `sqlite://${file}`, directory: '/nowhere', clock, log: silentLog })).close();
-    expect(await readdir(folder)).toEqual(['elsewhere.db']);
+    expect(await readdir(folder)).toEqual(['elsewhere.db', 'elsewhere.db.lock']);
   });
 });
 

@@ -65,5 +65,6 @@ describe.concurrent('the command', () => {
     expect(code).toBe(1);
     const plain = output.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
     expect(plain).toEqual([expect.stringContaining(`127.0.0.1:${port}`)]);
+    expect(output).not.toMatch(/"level":"(WARNING|ERROR)"/);
   });
 });

@@ -29,11 +29,13 @@ export const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialD
 
 class TcpWiring implements Wiring {
   readonly #listen: Address;
+  readonly #log: Log;
   readonly #server: Server;
   #accept: (wire: Wire) => WireUser | null = () => null;
 
   constructor(listen: Address, log: Log) {
     this.#listen = listen;
+    this.#log = log;
     this.#server = createServer(socketOptions, (socket) => {
       const ends = endsOf(socket);
       const wire = ends && new SocketWire(socket, ends.local, ends.remote);
@@ -46,12 +48,11 @@ class TcpWiring implements Wiring {
       wire.attach(user);
       wire.open();
     });
-    this.#server.on('error', (error) => log.warning('connection not accepted', { error }));
   }
 
   listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
     this.#accept = accept;
-    return listenOn(this.#server, this.#listen);
+    return listenOn(this.#server, this.#listen, this.#log);
   }
 
   connect(remote: Address, from: string | null, user: WireUser): Wire {
@@ -72,12 +73,16 @@ class TcpWiring implements Wiring {
   }
 }
 
-/** Opens a server at an address; on `::` for IPv6 only, so that `0.0.0.0` can be listened on beside it. */
-export function listenOn(server: Server, { address, port }: Address): Promise<Address> {
+/**
+ * Opens a server at an address; on `::` for IPv6 only, so that `0.0.0.0` can be listened on beside it. Rejects with the
+ * system's error; what goes wrong once it listens (no file descriptor for one more connection, say) is a warning.
+ */
+export function listenOn(server: Server, { address, port }: Address, log: Log): Promise<Address> {
   const { promise, resolve, reject } = Promise.withResolvers<Address>();
   server.once('error', reject);
   server.listen({ host: address, port, ipv6Only: familyOf(address) === 6 }, () => {
     server.removeListener('error', reject);
+    server.on('error', (error) => log.warning('connection not accepted', { error }));
     const bound = server.address();
     resolve({ address, port: typeof bound === 'object' && bound ? bound.port : port });
   });

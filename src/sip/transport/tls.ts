@@ -109,8 +109,7 @@ class TlsWiring implements Wiring {
       log.debug('handshake failed', { remote: peerOf(socket), error });
       socket.destroy();
     });
-    server.on('error', (error) => log.warning('connection not accepted', { error }));
-    return listenOn(server, listen);
+    return listenOn(server, listen, log);
   }
 
   connect(remote: Address, from: string | null, user: WireUser): Wire {
