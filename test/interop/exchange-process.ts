@@ -52,7 +52,11 @@ export function runExchange(
   env: Readonly<Record<string, string>> = {},
 ): Program {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SIP_PBX_')));
-  return new Program(process.execPath, [main, ...args], { cwd: folder.path, env: { ...own, NO_COLOR: '1', ...env } });
+  return new Program(process.execPath, [main, ...args], {
+    cwd: folder.path,
+    env: { ...own, NO_COLOR: '1', ...env },
+    lifetime: 120_000,
+  });
 }
 
 /** The exchange as a process of its own, on free ports of the loopback address. */

@@ -8,7 +8,7 @@ import { type Account, callerSipp, registerSipp } from './sipp-call.ts';
 import { needs } from './tools.ts';
 
 /** What a user has in the environment who starts the exchange without a configuration, on ports that are free here. */
-async function environment(more: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> {
+async function environment(): Promise<Record<string, string>> {
   const [sip, media] = [await freePorts(2), await freePorts(400)];
   return {
     SIP_PBX_SIP_LISTEN_IP: '127.0.0.1',
@@ -17,12 +17,8 @@ async function environment(more: Readonly<Record<string, string>> = {}): Promise
     SIP_PBX_MEDIA_PORT_POOL_END: String(media + 400),
     SIP_PBX_MONITORING_PROMETHEUS_PORT: '0',
     SIP_PBX_MONITORING_HEALTH_CHECK_PORT: '0',
-    ...more,
   };
 }
-
-/** SIPp of Debian 12 knows no other. */
-const md5 = { SIP_PBX_REGISTRAR_DIGEST_ALGORITHMS: 'md5' };
 
 function printedAccounts(text: string): readonly Account[] {
   return [...text.matchAll(/user (\S+)\s+password (\S+)/g)].map(([, number = '', password = '']) => ({
@@ -34,7 +30,7 @@ function printedAccounts(text: string): readonly Account[] {
 describe.runIf(needs('sipp'))('the first start, in an empty folder', () => {
   test.concurrent('two extensions are made, printed and kept; phones register with them before and after a restart', async () => {
     using folder = new Folder();
-    const env = await environment(md5);
+    const env = await environment();
     let phone: Awaited<ReturnType<typeof registerSipp>>;
     let accounts: readonly Account[];
     {
@@ -65,7 +61,7 @@ describe.runIf(needs('sipp'))('the first start, in an empty folder', () => {
 
   test.concurrent('after a kill it goes on with its extensions, bindings and records', async () => {
     using folder = new Folder();
-    const env = await environment(md5);
+    const env = await environment();
     const play = async (
       exchange: ExchangeProcess,
       accounts: readonly Account[],

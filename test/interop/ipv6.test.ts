@@ -17,7 +17,6 @@ describe.runIf(hasIpv6)('calls over IPv6', () => {
     exchange = await ExchangeProcess.start({
       config: {
         sip: { listen_ip: [loopback, loopback6] },
-        registrar: { digest_algorithms: ['md5'] },
         extensions: accounts,
       },
     });

@@ -81,11 +81,6 @@ export class Sipp implements AsyncDisposable {
     );
   }
 
-  /** The SIP messages of the run. */
-  messages(): string {
-    return read(this.#messages);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#program[Symbol.asyncDispose]();
   }

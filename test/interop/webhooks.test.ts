@@ -13,7 +13,6 @@ const [caller, callee] = [
 
 function configFor(receiver: WebhookReceiver) {
   return {
-    registrar: { digest_algorithms: ['md5'] },
     extensions: [caller, callee],
     events: { webhook_urls: [receiver.url], webhook_secret: secret, webhook_retries: 0 },
   };
