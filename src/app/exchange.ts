@@ -168,7 +168,9 @@ export class Exchange {
       secretsOf: (username) => this.directory.secretsOf(username),
     });
     return (request, sourceIp) => {
-      const outcome = digest.authenticate(request, sourceIp, 'Authorization');
+      // A phone that takes us for its proxy answers as if a proxy had asked.
+      const header = request.headers.has('Authorization') ? 'Authorization' : 'Proxy-Authorization';
+      const outcome = digest.authenticate(request, sourceIp, header);
       if (outcome.kind === 'challenged' && outcome.reason === 'failed') {
         // Whoever sets up a phone looks here; the phone itself is not told which of the two it was.
         authLog.warning('wrong password, or no such extension', {

@@ -93,9 +93,11 @@ export class CallService {
 
   /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */
   #refuseLoops(request: SipRequest): void {
-    for (const { host, port, transport, params } of request.headers.all(Via)) {
-      // A phone behind a NAT may have our own private address; where it really is says `received`.
-      if (this.#options.isOurs(params.get('received') ?? host, port, transport))
+    for (const [index, { host, port, transport, params }] of request.headers.all(Via).entries()) {
+      // A phone behind a NAT may have our own private address; where it really is says `received`. Over UDP `rport`
+      // says more: we send from where we listen, a phone on this machine from somewhere else.
+      const rport = index === 0 && transport === 'UDP' ? Number(params.get('rport')) : 0;
+      if (this.#options.isOurs(params.get('received') ?? host, rport || port, transport))
         throw new SipError(482, 'Loop Detected');
     }
   }

@@ -23,7 +23,10 @@ export interface Binding {
   /** Path of RFC 3327 as Route values, outermost first. */
   readonly path: readonly string[];
   readonly userAgent: string | null;
-  /** Where its REGISTER came from and where it arrived: with them a UDP flow is made again after a restart. */
+  /**
+   * Where the phone is reached, which is where its REGISTER came from or another port of that host, and where the
+   * REGISTER arrived: with them a UDP flow is made again after a restart.
+   */
   readonly transport: TransportName;
   readonly source: Address;
   readonly local: Address;

@@ -1,3 +1,4 @@
+import type { Address } from '../../base/index.ts';
 import { type SipRequest, type SipUri, Via } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import { canonicalHost } from '../directory/index.ts';
@@ -12,4 +13,25 @@ export function isBehindNat(request: SipRequest, contact: SipUri, flow: Flow): b
     request.headers.all(Via).length === 1 &&
     !request.headers.has('Path')
   );
+}
+
+/**
+ * Where a phone that registers `contact` over `flow` is called: at the other end of the flow, which is what a NAT lets
+ * through. Over UDP a phone may listen on another port than it registers from; its Contact is believed (RFC 3261
+ * §10.3) where no NAT and no proxy can stand between: it names the host, and its only Via the host and port, that the
+ * REGISTER came from.
+ */
+export function reachedAt(request: SipRequest, contact: SipUri, flow: Flow): Address {
+  const { address, port } = flow.remote;
+  const [via, ...others] = request.headers.all(Via);
+  const ownTransport = contact.params.get('transport')?.toLowerCase() ?? 'udp';
+  const direct =
+    flow.transport === 'udp' &&
+    ownTransport === 'udp' &&
+    others.length === 0 &&
+    !request.headers.has('Path') &&
+    canonicalHost(contact.host) === canonicalHost(address) &&
+    canonicalHost(via?.host ?? '') === canonicalHost(address) &&
+    (via?.port ?? 5060) === port;
+  return direct ? { address, port: contact.port ?? 5060 } : flow.remote;
 }

@@ -15,7 +15,7 @@ import type { EventBus, PbxEvent } from '../events/index.ts';
 import { contactUri, formatContact, type RegisteredContact, readContact } from './contact.ts';
 import type { Binding, BindingStore } from './location-store.ts';
 import { type Entry, MemoryLocationStore } from './memory-location-store.ts';
-import { isBehindNat } from './nat.ts';
+import { isBehindNat, reachedAt } from './nat.ts';
 
 /** Times in s. */
 export interface RegistrarConfig {
@@ -234,7 +234,8 @@ export class Registrar implements Disposable {
   }
 
   #bind(request: SipRequest, flow: Flow, user: string, { contact, expires, nat, path, replaces }: Update): void {
-    const { clock, realm, store, log } = this.#options;
+    const { clock, realm, store, log, flows } = this.#options;
+    const source = reachedAt(request, contact.uri, flow);
     const known = replaces.find((entry) => this.#entries.holds(entry) && sameUri(entry.uri, contact.uri));
     const binding: Binding = {
       aor: `${user}@${realm}`,
@@ -250,7 +251,7 @@ export class Registrar implements Disposable {
       path,
       userAgent: request.headers.get('User-Agent')?.slice(0, 256) ?? null,
       transport: flow.transport,
-      source: flow.remote,
+      source,
       local: flow.local,
       nat,
     };
@@ -258,7 +259,7 @@ export class Registrar implements Disposable {
       binding,
       uri: contact.uri,
       deadline: clock.now() + expires * 1000,
-      flow,
+      flow: sameAddress(source, flow.remote) ? flow : flows.flowTo(flow.transport, source, flow.local),
       // The new hold is taken before the old one is let go, so that the connection is never idle between.
       released: flow.reliable ? this.#keep(flow, () => this.#drop(entry, 'flow_lost')) : null,
     };

@@ -19,6 +19,7 @@ import type {
 } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Accepted, type AcceptUser } from './accepted.ts';
+import { addressed } from './addressed.ts';
 import { contactOf, type DialogState } from './dialog-state.ts';
 
 /** What a dialog tells its owner. */
@@ -331,15 +332,16 @@ export class Dialog {
 
   #message(method: string, sequence: number, { headers, body, contentType }: DialogRequest): SipRequest {
     const { state } = this;
+    const { uri, route: routes } = addressed(state.remoteTarget, state.routeSet);
     const fields = new Headers();
     fields.add('Max-Forwards', '70');
-    for (const route of state.routeSet) fields.addValue(Route, route);
+    for (const route of routes) fields.addValue(Route, route);
     fields.addValue(From, state.local);
     fields.addValue(To, state.remote);
     fields.add('Call-ID', state.callId);
     fields.add('CSeq', `${sequence} ${method}`);
     for (const [name, value] of Object.entries(headers ?? {})) fields.add(name, value);
     if (contentType) fields.add('Content-Type', contentType);
-    return new SipRequest({ method, uri: state.remoteTarget, headers: fields, ...(body ? { body } : {}) });
+    return new SipRequest({ method, uri, headers: fields, ...(body ? { body } : {}) });
   }
 }

@@ -1,4 +1,5 @@
 export type { AcceptUser } from './accepted.ts';
+export { addressed } from './addressed.ts';
 export {
   Dialog,
   type DialogAnswer,

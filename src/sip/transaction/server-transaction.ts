@@ -77,6 +77,11 @@ export class ServerTransaction {
     return this.#state !== 'proceeding' && this.#state !== 'trying';
   }
 
+  /** Whether the request was answered with 401: the same may come again, with credentials. */
+  get challenged(): boolean {
+    return this.#response?.status === 401;
+  }
+
   /** Starts the timers that run before the user answers. */
   start(): void {
     const { timers } = this.#context;

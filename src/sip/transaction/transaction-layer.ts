@@ -57,8 +57,8 @@ export class TransactionLayer implements TransportUser {
   readonly #context: TransactionContext;
   readonly #clients = new Map<string, ClientTransaction>();
   readonly #servers = new Map<string, ServerTransaction>();
-  /** The merge keys of `#servers`. */
-  readonly #merge = new Set<string>();
+  /** Of `#servers` those that others may be merged with, by merge key. */
+  readonly #merge = new Map<string, ServerTransaction>();
   #user: TransactionLayerUser | null = null;
 
   constructor(options: {
@@ -155,7 +155,8 @@ export class TransactionLayer implements TransportUser {
       return;
     }
     this.#servers.delete(transaction.key);
-    if (transaction.mergeKey !== null) this.#merge.delete(transaction.mergeKey);
+    const { mergeKey } = transaction;
+    if (mergeKey !== null && this.#merge.get(mergeKey) === transaction) this.#merge.delete(mergeKey);
   }
 
   #receiveResponse(response: SipResponse): void {
@@ -179,9 +180,11 @@ export class TransactionLayer implements TransportUser {
       user.onAck(request, flow);
       return;
     }
-    // Across a retry with credentials the CSeq rises, so what is alike here came by two ways (RFC 3261 §8.2.2.2).
+    // What is alike here came by two ways (RFC 3261 §8.2.2.2), unless it is a retry with credentials: the CSeq should
+    // rise with it (§22.2), but some phones keep it.
     const mergeKey = request.toTag === null && request.method !== 'CANCEL' ? mergeKeyOf(request) : null;
-    const merged = mergeKey !== null && this.#merge.has(mergeKey);
+    const first = mergeKey === null ? undefined : this.#merge.get(mergeKey);
+    const merged = first !== undefined && !first.challenged;
     const transaction = new ServerTransaction({
       key: serverKeyOf(request),
       mergeKey: merged ? null : mergeKey,
@@ -191,7 +194,7 @@ export class TransactionLayer implements TransportUser {
       context: this.#context,
     });
     this.#servers.set(transaction.key, transaction);
-    if (mergeKey !== null) this.#merge.add(mergeKey);
+    if (mergeKey !== null && !merged) this.#merge.set(mergeKey, transaction);
     transaction.start();
     if (merged) transaction.respond(createResponse(request, 482, { toTag: transaction.localTag }));
     else if (request.method === 'CANCEL') user.onCancel(transaction, this.#servers.get(serverKeyOf(request, 'INVITE')));

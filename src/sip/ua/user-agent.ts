@@ -1,5 +1,5 @@
 import { type Clock, type Log, type Random, randomToken } from '../../base/index.ts';
-import { type DialogContext, newTag } from '../dialog/index.ts';
+import { addressed, type DialogContext, newTag } from '../dialog/index.ts';
 import {
   Contact,
   createResponse,
@@ -23,7 +23,7 @@ import { type RequestHandler, UasCore } from './uas-core.ts';
 
 /** A request that belongs to no dialog yet. */
 export interface OutOfDialogRequest {
-  /** The Request-URI. */
+  /** Where it is for: the Request-URI, unless the first proxy is a strict router. */
   readonly uri: Uri;
   /** The proxies to go by, first hop first. */
   readonly route?: readonly NameAddress[];
@@ -179,9 +179,10 @@ export class UserAgent {
   }
 
   #message(method: string, request: OutOfDialogRequest): SipRequest {
+    const { uri, route: routes } = addressed(request.uri, request.route ?? []);
     const headers = new Headers();
     headers.add('Max-Forwards', String(request.maxForwards ?? 70));
-    for (const route of request.route ?? []) headers.addValue(Route, route);
+    for (const route of routes) headers.addValue(Route, route);
     const from = { ...request.from, params: withParam(request.from.params, 'tag', newTag(this.#random)) };
     headers.addValue(From, from);
     headers.addValue(To, request.to);
@@ -190,6 +191,6 @@ export class UserAgent {
     for (const [name, value] of this.#capabilityHeaders('User-Agent')) headers.add(name, value);
     for (const [name, value] of Object.entries(request.headers ?? {})) headers.add(name, value);
     if (request.contentType) headers.add('Content-Type', request.contentType);
-    return new SipRequest({ method, uri: request.uri, headers, ...(request.body ? { body: request.body } : {}) });
+    return new SipRequest({ method, uri, headers, ...(request.body ? { body: request.body } : {}) });
   }
 }

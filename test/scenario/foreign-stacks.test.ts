@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest';
+import { answerChallenge } from '../../src/sip/ua/index.ts';
+import { plainSdp, RawPeer } from '../world/raw-peer.ts';
+import { exchangeIp, passwordOf, World } from '../world/world.ts';
+
+// What other people's stacks send, byte by byte: the phones of the other stories are made of our own.
+
+const open = { config: { registrar: { auth: 'none' } } };
+
+function requestLines(
+  peer: RawPeer,
+  method: string,
+  uri: string,
+  options: {
+    readonly via?: string;
+    readonly from?: string;
+    readonly to?: string;
+    readonly callId?: string;
+    readonly sequence?: number;
+    readonly more?: readonly string[];
+  } = {},
+): readonly string[] {
+  const { sequence = 1, more = [] } = options;
+  return [
+    `${method} ${uri} SIP/2.0`,
+    `Via: ${options.via ?? `SIP/2.0/UDP ${peer.host};branch=z9hG4bK${method}${sequence}`}`,
+    'Max-Forwards: 70',
+    `From: ${options.from ?? `<sip:1001@${exchangeIp}>;tag=raw`}`,
+    `To: ${options.to ?? `<${uri}>`}`,
+    `Call-ID: ${options.callId ?? 'raw'}`,
+    `CSeq: ${sequence} ${method}`,
+    ...more,
+  ];
+}
+
+function inviteLines(peer: RawPeer, options: Parameters<typeof requestLines>[3] = {}): readonly string[] {
+  const more = [`Contact: <sip:1001@${peer.host}>`, 'Content-Type: application/sdp', ...(options.more ?? [])];
+  return requestLines(peer, 'INVITE', `sip:1002@${exchangeIp}`, { ...options, more });
+}
+
+/** The raw peer has called, bob has answered and it has acknowledged. */
+async function talking(options: Parameters<typeof inviteLines>[1] = {}) {
+  const world = await World.start(open);
+  const bob = await world.registered('1002');
+  const raw = await RawPeer.open(world);
+  raw.send(inviteLines(raw, options), plainSdp(raw.address.address));
+  world.run(50);
+  bob.lastCall.answer(200);
+  world.run(50);
+  const to = raw.response.headers.get('To') ?? '';
+  raw.send(requestLines(raw, 'ACK', `sip:1002@${exchangeIp}`, { ...options, to, via: viaOf(raw, 'ack'), more: [] }));
+  world.run(50);
+  return { world, bob, raw, to };
+}
+
+function viaOf(peer: RawPeer, branch: string): string {
+  return `SIP/2.0/UDP ${peer.host};branch=z9hG4bK${branch}`;
+}
+
+describe('proxies between us and a peer (RFC 3261 §12.1, §12.2.1.1)', () => {
+  test('of a caller: requests go by them in the order in which they are recorded', async () => {
+    const more = [
+      'Record-Route: <sip:p2.example;lr>, <sip:p1.example:5080;lr;x=y>',
+      'Record-Route: <sip:p0.example;lr>',
+    ];
+    const { world, bob, raw } = await talking({ more });
+    await using _ = world;
+    expect(raw.response.headers.getAll('Record-Route').join(', ')).toBe(
+      '<sip:p2.example;lr>, <sip:p1.example:5080;lr;x=y>, <sip:p0.example;lr>',
+    );
+    bob.lastCall.hangUp();
+    world.run(50);
+    const bye = raw.request('BYE');
+    expect(bye.uriText).toBe(`sip:1001@${raw.host}`);
+    expect(bye.headers.getAll('Route')).toEqual([
+      '<sip:p2.example;lr>',
+      '<sip:p1.example:5080;lr;x=y>',
+      '<sip:p0.example;lr>',
+    ]);
+    raw.answer('BYE', '200 OK');
+    world.settles();
+  });
+
+  test('of a callee: requests go by them in the reverse order', async () => {
+    await using world = await World.start(open);
+    const alice = await world.registered('1001');
+    await using raw = await registered(world);
+    const call = alice.call('1002');
+    world.run(50);
+    raw.answer(
+      'INVITE',
+      '200 OK',
+      [
+        'Record-Route: <sip:p2.example;lr>, <sip:p1.example;lr>',
+        'Contact: <sip:me@10.9.9.9;x>',
+        'Content-Type: application/sdp',
+      ],
+      plainSdp(raw.address.address),
+    );
+    world.run(50);
+    const ack = raw.request('ACK');
+    expect(ack.uriText).toBe('sip:me@10.9.9.9;x');
+    expect(ack.headers.getAll('Route')).toEqual(['<sip:p1.example;lr>', '<sip:p2.example;lr>']);
+    call.hangUp();
+    world.run(50);
+    expect(raw.request('BYE').headers.getAll('Route')).toEqual(['<sip:p1.example;lr>', '<sip:p2.example;lr>']);
+    raw.answer('BYE', '200 OK');
+    world.settles();
+  });
+
+  test('a strict router of RFC 2543 is the Request-URI, and the peer the last Route', async () => {
+    const { world, bob, raw } = await talking({
+      more: ['Record-Route: <sip:strict.example?x=y>, <sip:p1.example;lr>'],
+    });
+    await using _ = world;
+    bob.lastCall.hangUp();
+    world.run(50);
+    const bye = raw.request('BYE');
+    expect(bye.uriText).toBe('sip:strict.example');
+    expect(bye.headers.getAll('Route')).toEqual(['<sip:p1.example;lr>', `<sip:1001@${raw.host}>`]);
+    raw.answer('BYE', '200 OK');
+    world.settles();
+  });
+});
+
+/** A raw peer that has registered as 1002. */
+async function registered(
+  world: World,
+  options: { readonly contact?: string; readonly via?: string; readonly port?: number } = {},
+): Promise<RawPeer> {
+  const raw = await RawPeer.open(world, '10.0.0.50', options.port);
+  const contact = `Contact: ${options.contact ?? `<sip:1002@${raw.host}>`}`;
+  const from = `<sip:1002@${exchangeIp}>`;
+  const via = options.via ? { via: options.via } : {};
+  raw.send(
+    requestLines(raw, 'REGISTER', `sip:${exchangeIp}`, { from: `${from};tag=r`, to: from, more: [contact], ...via }),
+  );
+  world.run(50);
+  expect(raw.log).toEqual([200]);
+  return raw;
+}
+
+describe('a phone on the machine of the exchange', () => {
+  test('whose Via names the address without a port is no loop where rport tells another', async () => {
+    await using world = await World.start(open);
+    const bob = await world.registered('1002');
+    await using raw = await RawPeer.open(world, exchangeIp, 40_000);
+    raw.send(inviteLines(raw, { via: `SIP/2.0/UDP ${exchangeIp};rport;branch=z9hG4bK1` }), plainSdp(exchangeIp));
+    world.run(50);
+    expect(raw.log).toEqual([100]);
+    bob.lastCall.answer(486);
+    world.run(50);
+    expect(raw.log).toEqual([100, 486]);
+    world.settles();
+  });
+});
+
+describe('a phone that is called at another port than it registers from (RFC 3261 §10.3)', () => {
+  test('hears calls where its Contact says, if nothing stands between', async () => {
+    await using world = await World.start(open);
+    const alice = await world.registered('1001');
+    await using _registering = await registered(world, { port: 40_000, contact: '<sip:1002@10.0.0.50:5070>' });
+    await using listening = await RawPeer.open(world, '10.0.0.50', 5070);
+    const call = alice.call('1002');
+    world.run(50);
+    listening.answer('INVITE', '486 Busy Here');
+    world.run(50);
+    expect(call.statuses).toEqual([486]);
+    expect(world.network.toNobody).toEqual([]);
+    world.settles();
+  });
+
+  test.each([
+    [
+      'its Via names another port than it came from',
+      'SIP/2.0/UDP 10.0.0.50:5070;rport;branch=z9hG4bKr',
+      '10.0.0.50:5070',
+    ],
+    ['its Via names another host', 'SIP/2.0/UDP 192.168.1.9:40000;rport;branch=z9hG4bKr', '10.0.0.50:5070'],
+    ['its Contact names another host', 'SIP/2.0/UDP 10.0.0.50:40000;rport;branch=z9hG4bKr', '192.168.1.9:5070'],
+    [
+      'a proxy has passed it on',
+      'SIP/2.0/UDP 10.0.0.50:40000;rport;branch=z9hG4bKp, SIP/2.0/UDP 10.0.0.50:5070;branch=z9hG4bKr',
+      '10.0.0.50:5070',
+    ],
+  ])('is called where it registers from when %s', async (_why, via, host) => {
+    await using world = await World.start(open);
+    const alice = await world.registered('1001');
+    await using raw = await registered(world, { port: 40_000, contact: `<sip:1002@${host}>`, via });
+    const call = alice.call('1002');
+    world.run(50);
+    expect(raw.request('INVITE').uriText).toBe(`sip:1002@${host}`);
+    raw.answer('INVITE', '486 Busy Here');
+    world.run(50);
+    expect(call.statuses).toEqual([486]);
+    world.run(40_000);
+    expect(world.network.toNobody).toEqual([]);
+  });
+});
+
+describe('credentials', () => {
+  test.each([
+    ['as to a proxy', 'Proxy-Authorization', 2],
+    ['with the CSeq of the request that was challenged', 'Authorization', 1],
+  ])('%s are accepted', async (_how, header, sequence) => {
+    await using world = await World.start();
+    await using raw = await RawPeer.open(world);
+    const uri = `sip:${exchangeIp}`;
+    const to = `<sip:1001@${exchangeIp}>`;
+    const more = [`Contact: <sip:1001@${raw.host}>`];
+    raw.send(requestLines(raw, 'REGISTER', uri, { to, more }));
+    world.run(50);
+    const credentials = answerChallenge(
+      raw.response.headers.getAll('WWW-Authenticate'),
+      { method: 'REGISTER', uri },
+      { username: '1001', password: passwordOf('1001') },
+      world.random,
+    );
+    const via = viaOf(raw, 'again');
+    raw.send(requestLines(raw, 'REGISTER', uri, { to, via, sequence, more: [...more, `${header}: ${credentials}`] }));
+    world.run(50);
+    expect(raw.log).toEqual([401, 200]);
+  });
+});
