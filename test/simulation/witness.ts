@@ -108,7 +108,7 @@ export class Witness {
   }
 }
 
-export function nameOf(message: SipMessage): string {
+function nameOf(message: SipMessage): string {
   const { cseq, callId } = message;
   return `${message.kind === 'request' ? message.method : message.status} (CSeq ${cseq.number} ${cseq.method}, Call-ID ${callId})`;
 }
