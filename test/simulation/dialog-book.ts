@@ -19,8 +19,6 @@ interface Asked {
 
 /** A client transaction lives at least as long after the INVITE, whatever happens (64·T1), in ms. */
 const surelyAlive = 30_000;
-/** For so long after the first ACK the 2xx is heard again: an ACK may wait for the answer that it carries. In ms. */
-const surelyAcknowledged = 5_000;
 
 /**
  * The dialogs of the exchange as its messages show them: every 2xx is acknowledged, always with the same ACK, sequence
@@ -32,8 +30,10 @@ export class DialogBook {
   readonly #dialogs = new Map<string, Spoken>();
   /** When each INVITE of the exchange was first sent, by branch. */
   readonly #calling = new Map<string, { readonly at: number; refused: boolean; cancelledAt: number | null }>();
+  /** When each INVITE of the exchange was first answered with a 2xx, by branch. */
+  readonly #accepted = new Map<string, number>();
   /** Each ACK of a 2xx, and how many repetitions of the 2xx it has yet to be repeated for. */
-  readonly #acks = new Map<string, { readonly text: string; readonly at: number; owed: number }>();
+  readonly #acks = new Map<string, { readonly text: string; owed: number }>();
   readonly #sequences = new Map<string, number>();
   readonly #asked = new Map<string, Asked>();
 
@@ -53,8 +53,11 @@ export class DialogBook {
       return;
     }
     if (calling) this.#open(nameSaid(message), calling, flow);
+    const now = this.#clock.now();
+    const first = this.#accepted.get(branchOf(message)) ?? now;
+    this.#accepted.set(branchOf(message), first);
     const ack = this.#acks.get(`${nameSaid(message)} ${message.cseq.number}`);
-    if (ack && !flow.closed && this.#clock.now() - ack.at < surelyAcknowledged) ack.owed++;
+    if (ack && !flow.closed && now - first < surelyAlive) ack.owed++;
   }
 
   /** Takes note of what the exchange sends. */
@@ -111,7 +114,7 @@ export class DialogBook {
     const text = Buffer.from(bytes).toString('latin1');
     const before = this.#acks.get(key);
     if (!before) {
-      this.#acks.set(key, { text, at: this.#clock.now(), owed: 0 });
+      this.#acks.set(key, { text, owed: 0 });
       return;
     }
     if (before.text !== text) this.#accuse(`two ACKs for ${key}:\n${before.text}\nand\n${text}`);
