@@ -125,11 +125,15 @@ export class Baresip implements AsyncDisposable {
   }
 
   /** Waits for the event of this type, counted from one, and returns it. */
-  event(type: string, count = 1): Promise<BaresipEvent> {
-    return eventually(
-      `${this.number} tells ${type}`,
-      () => this.#events.filter((event) => event.type === type)[count - 1],
-    );
+  async event(type: string, count = 1): Promise<BaresipEvent> {
+    try {
+      return await eventually(
+        `${this.number} tells ${type}`,
+        () => this.#events.filter((event) => event.type === type)[count - 1],
+      );
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.output}`);
+    }
   }
 
   /** The file with what it has heard, complete once the call is over. */
