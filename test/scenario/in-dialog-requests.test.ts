@@ -76,6 +76,30 @@ test('an INFO package is named to the other side, its refusal goes back (RFC 608
   world.settles();
 });
 
+test.each([302, 401, 404, 405, 480, 501, 502])(
+  'INFO and a change that a phone refuses with %d are refused with 500, which ends nothing (RFC 5057 section 5.1)',
+  async (status) => {
+    await using world = await World.start();
+    const { bob, call, answered } = await talk(world);
+    bob.habits.agrees = false;
+    call.request('INFO', { body: 'x' });
+    world.run(100);
+    answered.agree(answered.waiting.pop()!, { status });
+    world.run(100);
+    expect(call.last.status).toBe(500);
+    call.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    answered.agree(answered.waiting.pop()!, { status });
+    world.run(100);
+    expect(call.last.status).toBe(500);
+    bob.habits.agrees = true;
+    call.hangUp();
+    world.run(100);
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+    world.settles();
+  },
+);
+
 test('INFO to a phone that has lost the call ends it: 481, and BYE to the one who asked', async () => {
   await using world = await World.start();
   const { alice, bob, call, answered } = await talk(world);

@@ -70,10 +70,10 @@ test('while the connection of a phone is lost others can not change the session,
   world.run(1000);
   call.request('INFO', { body: 'x' });
   world.run(100);
-  expect(call.last.status).toBe(480);
+  expect(call.last.status).toBe(500);
   call.reinvite({ direction: 'sendonly' });
   world.run(100);
-  expect(call.last.status).toBe(480);
+  expect(call.last.status).toBe(500);
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
 
   answered.reinvite({ direction: 'sendonly' });
@@ -81,7 +81,7 @@ test('while the connection of a phone is lost others can not change the session,
   expect(answered.last.status).toBe(200);
   call.request('INFO', { body: 'x' });
   world.run(100);
-  expect(alice.statuses('INFO')).toEqual([480, 200]);
+  expect(alice.statuses('INFO')).toEqual([500, 200]);
   call.hangUp();
   world.run(100);
   expect(bob.log.at(-1)).toBe('BYE');
@@ -128,7 +128,7 @@ test('another phone of the same extension is not asked in the place of one whose
   world.run(1000);
   call.request('INFO', { body: 'x' });
   world.run(100);
-  expect(alice.statuses('INFO')).toEqual([480]);
+  expect(alice.statuses('INFO')).toEqual([500]);
   call.hangUp();
   world.run(100);
   expect(desk.log).toEqual([401, 200]);

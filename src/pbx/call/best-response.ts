@@ -31,6 +31,19 @@ function rank(status: number): number {
   return Math.floor(status / 100) * 100_000 + (place < 0 ? 100 + (status % 100) : place);
 }
 
+/** What ends the dialog or the call for whoever takes it at its word (RFC 5057 §5.1). */
+const endsTheCall = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 502, 604]);
+
+/**
+ * What a request inside an answered call is answered with when the other phone has answered `status`: the call goes
+ * on, so a refusal is one that ends nothing.
+ */
+export function presentableWithin(status: number): number {
+  if (status === 487 || status === 491) return status;
+  const said = presentable({ status, reason: null, by: 'phone' }).status;
+  return endsTheCall.has(said) ? 500 : said;
+}
+
 /**
  * What may be said to the caller of a phone's refusal. A challenge is between us and the phone, its 503 says nothing of
  * our load (RFC 3261 §16.7 step 6), and a redirection that led nowhere is a number that does not exist here.

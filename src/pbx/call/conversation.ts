@@ -3,7 +3,7 @@ import { ContentType, SipError, sameUri, type Uri } from '../../sip/message/inde
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
 import type { DialPlan } from '../routing/index.ts';
-import { presentable } from './best-response.ts';
+import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
@@ -125,12 +125,11 @@ export class Conversation {
         onResponse: (response) => {
           if (response.status < 200) return;
           if (response.status === 481) return this.#lost(to, transaction);
-          const { status } = presentable({ status: response.status, reason: null, by: 'phone' });
-          transaction.respond(userAgent.response(transaction, status));
+          transaction.respond(userAgent.response(transaction, presentableWithin(response.status)));
         },
         onFailure: (failure) => {
           // At a timeout whoever asked has given up as well (RFC 4320 §4.2): what comes next finds out who is gone.
-          if (failure === 'transport error') transaction.respond(userAgent.response(transaction, 480));
+          if (failure === 'transport error') transaction.respond(userAgent.response(transaction, 500));
         },
       },
     );

@@ -2,7 +2,7 @@ import { relayAnswer, relayOffer, SdpError } from '../../sdp/index.ts';
 import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
-import { presentable } from './best-response.ts';
+import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { Side } from './conversation.ts';
 import { broken } from './ending.ts';
@@ -169,18 +169,13 @@ export class RelayedInvite {
     // The other side knows nothing of the call any more, so it needs no BYE (RFC 3261 §12.2.1.2, RFC 5057 §5.1).
     if (response.status === 481) this.#to.dialog.end();
     if (response.status === 481 || response.status === 408) return this.#lost();
-    const status = response.status === 491 || response.status === 487 ? response.status : this.#presentable(response);
-    this.#refuse(status);
-  }
-
-  #presentable(response: SipResponse): number {
-    return presentable({ status: response.status, reason: null, by: 'phone' }).status;
+    this.#refuse(presentableWithin(response.status));
   }
 
   #onFailure(failure: Failure): void {
     if (this.#over) return;
     // A connection that is gone may be back soon; a phone that ignores our CANCEL has not lost the call either.
-    if (failure === 'transport error') this.#refuse(480);
+    if (failure === 'transport error') this.#refuse(500);
     else if (this.#cancelled && this.#proceeding) this.#refuse(487);
     else this.#lost();
   }
