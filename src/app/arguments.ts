@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { CommandLineValue } from './config.ts';
-import { nearest } from './nearest.ts';
+import { nearestLike } from './nearest.ts';
 
 /** What the command line asks for. `faults` are reasons in plain words; the exit code is then 2. */
 export type Arguments =
@@ -53,7 +53,8 @@ export function parseArguments(args: readonly string[]): Arguments {
     const { name, rawName, value, inlineValue } = token;
     const type = Object.hasOwn(options, name) ? options[name as keyof typeof options].type : undefined;
     if (!type) {
-      faults.push(`${rawName}: unknown option; did you mean --${nearest(name, Object.keys(options))}?`);
+      const meant = nearestLike(name, Object.keys(options));
+      faults.push(`${rawName}: unknown option; ${meant ? `did you mean --${meant}?` : '--help names those there are'}`);
     } else if (type === 'boolean') {
       if (inlineValue) faults.push(`${rawName}: takes no value`);
       given.set(name, '');

@@ -170,7 +170,7 @@ export async function compose({
         calls: exchange.calls,
         userAgent: exchange.userAgent,
         clock,
-        log,
+        log: log.child({ logger: 'app' }),
         hurry,
         timeoutMs: config.sip.drain_timeout * 1000,
       });

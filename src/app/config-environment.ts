@@ -38,7 +38,12 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     if (key) {
       add(key, text, origin);
     } else if (!fileKey) {
-      fault(variable, null, `unknown name; did you mean ${nearest(variable, byVariable.keys())}?`);
+      // SIP_PBX_SIP: a section, which has no variable of its own.
+      const below = configKeys.find((one) => one.variable.startsWith(`${variable}_`));
+      const meant = below
+        ? `its keys have one each, like ${below.variable}`
+        : `did you mean ${nearest(variable, byVariable.keys())}?`;
+      fault(variable, null, `unknown name; ${meant}`);
     } else if (env[fileKey.variable] !== undefined) {
       fault(variable, formatPath(fileKey.path), `${fileKey.variable} is set too; only one of them may be`);
     } else {

@@ -1,5 +1,5 @@
 import { formatPath, type KeyPath, nearestKey, shapeAt } from './config-keys.ts';
-import { nearest } from './nearest.ts';
+import { nearestLike } from './nearest.ts';
 
 /** Where a value came from. */
 export type Origin =
@@ -111,7 +111,7 @@ function reasonOf(issue: Issue, value: unknown, secret: boolean): string {
   const got = shown ? `${demand}, got ${typeof value === 'string' ? JSON.stringify(value) : value}` : demand;
   const meant =
     issue.code === 'invalid_value' && typeof value === 'string'
-      ? nearest(value, (issue.values ?? []).map(String))
+      ? nearestLike(value, (issue.values ?? []).map(String))
       : undefined;
   return meant && !secret ? `${got}; did you mean ${meant}?` : got;
 }

@@ -12,7 +12,7 @@ export function configWarnings(config: Config): string[] {
   const room = Math.floor((media.port_pool.end - media.port_pool.start) / portsPerCall);
   if (room < sip.max_concurrent_calls) {
     warnings.push(
-      `media.port_pool has room for ${room} calls only, sip.max_concurrent_calls is ${sip.max_concurrent_calls}`,
+      `media.port_pool has room for ${room === 1 ? 'one call' : `${room} calls`} only, sip.max_concurrent_calls is ${sip.max_concurrent_calls}`,
     );
   }
   if (

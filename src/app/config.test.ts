@@ -123,9 +123,23 @@ describe('the file', () => {
   });
 
   test('a rule between keys is shown where one of them is written', () => {
+    write('a.key', '');
     expect(faults({ yaml: '\nsip:\n  transport: tls\n  tls: { private_key: a.key }' })).toEqual([
       'pbx.yaml:3: sip.tls.certificate: must be set, because sip.transport names tls',
     ]);
+  });
+
+  test('a file that the start needs and that is not there is a fault, in whatever company', () => {
+    const tls = 'tls: { certificate: a.pem, private_key: config }';
+    const yaml = `sip:\n  transport: [udp, tls]\n  ${tls}\n  realm: 5\nmedia: { rtp_timeout: soon }`;
+    write('pbx.yaml', ''); // and with it the folder `config`
+    expect(faults({ yaml })).toEqual([
+      `pbx.yaml:3: sip.tls.certificate: there is no file ${join(cwd, 'a.pem')}`,
+      `pbx.yaml:3: sip.tls.private_key: ${join(cwd, 'config')} is no file`,
+      'pbx.yaml:5: media.rtp_timeout: must be a whole number, got "soon"',
+    ]);
+    // Without the listener nobody reads them.
+    expect(faults({ yaml: `sip: { ${tls} }` })).toEqual([]);
   });
 
   test('a rule is not asked of a key that is faulty by itself', () => {
@@ -315,6 +329,12 @@ describe('the environment', () => {
     expect(config({ env })).toEqual(defaultConfig);
     expect(faults({ env: { SIP_PBX_SIP_PORT: '5070' } })).toEqual([
       'SIP_PBX_SIP_PORT: unknown name; did you mean SIP_PBX_SIP_LISTEN_PORT?',
+    ]);
+  });
+
+  test('a section has no name of its own', () => {
+    expect(faults({ env: { SIP_PBX_SIP: '{"realm":"x"}' } })).toEqual([
+      'SIP_PBX_SIP: unknown name; its keys have one each, like SIP_PBX_SIP_LISTEN_IP',
     ]);
   });
 

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { type Override, readEnvironment, typedValue } from './config-environment.ts';
 import { type ConfigFault, faultsOf, type Issue, Origins, rulePartners } from './config-faults.ts';
 import { readConfigText } from './config-file.ts';
-import { type KeyPath, shapeAt } from './config-keys.ts';
+import { unreadableFiles } from './config-files.ts';
+import { formatPath, type KeyPath, shapeAt } from './config-keys.ts';
 import { type Config, configSchema } from './config-schema.ts';
 import { configWarnings, unbuiltCapabilities } from './config-warnings.ts';
 
@@ -54,7 +55,12 @@ export function loadConfig({ file, env, overrides = [], cwd }: ConfigSources): L
   }
   // Of a file that cannot be read nobody knows what it sets: rules between keys are not asked then.
   const checked = check(values, origins, !fromFile.broken);
-  const faults = inOrder([...fromFile.faults, ...fromEnvironment.faults, ...checked.faults]);
+  const unreadable = unreadableFiles((path) => valueAt(values, path), cwd).map(({ path, reason }) => ({
+    key: formatPath(path),
+    origin: origins.of(path),
+    reason,
+  }));
+  const faults = inOrder([...fromFile.faults, ...fromEnvironment.faults, ...checked.faults, ...unreadable]);
   if (faults.length > 0 || !checked.config) return { ok: false, faults };
   const warnings = [...configWarnings(checked.config), ...unbuiltCapabilities(checked.config)];
   return { ok: true, config: checked.config, file: chosen, origins, warnings };

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -60,7 +60,7 @@ test('text is one line a fact, with the stack of an error below it', () => {
   log.error('broken', { error: new Error('why') });
   flush();
   const [first, second, third] = lines();
-  expect(first).toBe('10:00:00.000 INFO    call       call started caller=1001 name="A B"');
+  expect(first).toBe('2025-01-05 10:00:00.000Z INFO    call       call started caller=1001 name="A B"');
   expect(second).toContain('ERROR');
   expect(third).toContain('Error: why');
 });
@@ -72,4 +72,19 @@ test('nothing is written before the start, so that a banner comes first', () => 
   start();
   log.info('late');
   expect(lines().map((line) => JSON.parse(line).message)).toEqual(['early', 'late']);
+});
+
+test('the file and its folder are closed to other users', () => {
+  const { log, flush } = open();
+  log.info('call started');
+  flush();
+  expect(statSync(join(folder, 'logs')).mode & 0o777).toBe(0o750);
+  expect(statSync(join(folder, 'logs', 'app.log')).mode & 0o777).toBe(0o640);
+});
+
+test('a file that cannot be is an error that names the key', () => {
+  const inTheWay = join(folder, 'in-the-way');
+  writeFileSync(inTheWay, '');
+  const file_path = join(inTheWay, 'app.log');
+  expect(() => open({ file_path })).toThrow(`logging.file_path: can't write ${file_path}: `);
 });

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { type Clock, isoTime, type Log, type LogFields } from '../base/index.ts';
 import type { Config } from './config.ts';
@@ -19,9 +21,9 @@ const levelNames: Readonly<Record<string, string>> = { debug: 'DEBUG', info: 'IN
  * can't be opened.
  */
 export function openLog(options: Config['logging'], clock: Clock): OpenLog {
-  const toFile = options.output === 'file';
   // Synchronous: a line that was logged before a crash is the one that explains it. Signalling logs a few lines a call.
-  const destination = pino.destination({ dest: toFile ? options.file_path : 1, sync: true, mkdir: true });
+  const destination =
+    options.output === 'file' ? openFile(options.file_path) : pino.destination({ dest: 1, sync: true });
   const format = options.format === 'text' ? textOf : (line: string) => line;
   let held: string[] | null = [];
   const sink = {
@@ -56,6 +58,16 @@ export function openLog(options: Config['logging'], clock: Clock): OpenLog {
   };
 }
 
+/** Readable by owner and group, as CDR files are: it names who called whom. */
+function openFile(file: string) {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
+    return pino.destination({ dest: file, sync: true, mode: 0o640 });
+  } catch (error) {
+    throw new Error(`logging.file_path: can't write ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function logOf(logger: pino.Logger): Log {
   return {
     debug: (message, fields) => logger.debug(fields ?? {}, message),
@@ -66,10 +78,10 @@ function logOf(logger: pino.Logger): Log {
   };
 }
 
-/** `10:00:00.000 INFO    call   call started  caller=1001 callee=1002` */
+/** `2025-01-05 10:00:00.000Z INFO    call       call started caller=1001 callee=1002` */
 function textOf(line: string): string {
   const { timestamp, level, logger, message, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const time = String(timestamp).slice(11, 23);
+  const time = String(timestamp).replace('T', ' ');
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${plain(value)}`);
   const stack = typeof error === 'object' && error !== null && 'stack' in error ? `\n${error.stack}` : plain(error);
   const trouble = error === undefined ? '' : ` error=${stack}`;

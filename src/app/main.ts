@@ -85,7 +85,7 @@ async function run(config: Config, warnings: readonly string[]): Promise<ExitCod
     });
     announce(running, config, made, opened);
     await untilStopped(running);
-    log.info('stopped');
+    log.info('stopped', { logger: 'app' });
     return 0;
   } catch (error) {
     process.stderr.write(`sip-pbx: ${error instanceof Error ? error.message : error}\n`);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest, unlikeness } from './nearest.ts';
+import { nearest, nearestLike, unlikeness } from './nearest.ts';
 
 const known = ['listen_ip', 'listen_port', 'transport', 'realm', 'domains', 'max_concurrent_calls'];
 
@@ -17,6 +17,16 @@ test.each([
 
 test('nothing is nearest among nothing', () => {
   expect(nearest('port', [])).toBeUndefined();
+});
+
+test.each([
+  ['tpc', 'tcp'],
+  ['debgu', 'DEBUG'],
+  ['warn', 'WARNING'],
+  ['TRACE', undefined],
+  ['x', undefined],
+])('of few words, who writes %s means %s', (word, meant) => {
+  expect(nearestLike(word, ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'udp', 'tcp'])).toBe(meant);
 });
 
 test('the same words written in another manner are not unlike', () => {

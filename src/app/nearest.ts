@@ -12,6 +12,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** As `nearest`, but undefined where the nearest is so unlike that nobody can have meant it: more than half of it is wrong. */
+export function nearestLike(word: string, known: Iterable<string>): string | undefined {
+  const best = nearest(word, known);
+  return best !== undefined && unlikeness(word, best) * 2 <= best.length ? best : undefined;
+}
+
 /**
  * How unlike two names are: 0 for the same words (`listenPort`, `listen-port`, `LISTEN_PORT`), else the number of typing
  * errors between them, where a name that has all the words of the other (`port`, `listen_port`) is close.

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../base/index.ts';
 import type { CdrFileName } from './cdr-file-name.ts';
@@ -21,9 +21,11 @@ export class CdrFolder {
     this.#log = log;
   }
 
-  /** Makes the folder and repairs the last line of every file; resolves to the file written last. Rejects where there can be no folder. */
+  /** Makes the folder and repairs the last line of every file; resolves to the file written last. Rejects where there can be no folder, or none to write to. */
   async prepare(): Promise<string | null> {
     await mkdir(this.#path, { recursive: true, mode: 0o750 });
+    // Asked before the first call ends, so that the start tells of a folder that is another user's.
+    await access(this.#path, constants.W_OK | constants.X_OK);
     let newest: { readonly name: string; readonly mtimeMs: number } | null = null;
     for (const name of (await readdir(this.#path)).filter((entry) => this.#names.owns(entry))) {
       const path = join(this.#path, name);

@@ -229,6 +229,16 @@ describe('while the disk fails', () => {
     await writer.close();
   });
 
+  // Root may write everywhere.
+  test.skipIf(process.getuid?.() === 0)('the start tells of a folder that is not ours to write', async () => {
+    await mkdir(join(folder, 'cdr'), { mode: 0o555 });
+    const { logged, make } = setUp();
+    const writer = make();
+    await writer.open();
+    expect(logged).toEqual(['warning: CDR files can not be written; records are kept and tried again']);
+    await writer.close();
+  });
+
   test('what too many calls leave in memory is spilled, and written first when the disk is back', async () => {
     let broken = true;
     const { make, end } = setUp(
