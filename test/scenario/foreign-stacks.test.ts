@@ -222,3 +222,59 @@ describe('credentials', () => {
     expect(raw.log).toEqual([401, 200]);
   });
 });
+
+describe('bodies', () => {
+  async function offering(contentType: readonly string[], body: string) {
+    const world = await World.start(open);
+    const bob = await world.registered('1002');
+    const raw = await RawPeer.open(world);
+    const more = [`Contact: <sip:1001@${raw.host}>`, ...contentType];
+    raw.send(requestLines(raw, 'INVITE', `sip:1002@${exchangeIp}`, { more }), body);
+    world.run(50);
+    return { world, bob, raw };
+  }
+
+  test('a session description among other parts is the offer (RFC 5621 §3.1)', async () => {
+    const parts = [
+      '--x',
+      'Content-Type: application/pidf+xml',
+      '',
+      '<presence/>',
+      '--x',
+      'Content-Type: application/sdp',
+    ];
+    const body = [...parts, '', plainSdp('10.0.0.50'), '--x--', ''].join('\r\n');
+    const { world, bob } = await offering(['Content-Type: multipart/mixed; boundary="x"'], body);
+    await using _ = world;
+    expect(bob.lastCall.remoteSdp).toContain('m=audio');
+    expect(bob.lastCall.invite.headers.get('Content-Type')).toBe('application/sdp');
+  });
+
+  test.each([
+    ['parts without one', ['Content-Type: multipart/mixed;boundary=x'], 'Accept', 'application/sdp'],
+    ['parts without a boundary', ['Content-Type: multipart/mixed'], 'Accept', 'application/sdp'],
+    ['no type', [], 'Accept', 'application/sdp'],
+    ['a compressed one', ['Content-Type: application/sdp', 'Content-Encoding: gzip'], 'Accept-Encoding', 'identity'],
+  ])('%s: 415 (RFC 3261 §8.2.3)', async (_what, contentType, header, accepted) => {
+    const { world, raw } = await offering(contentType, 'x');
+    await using _ = world;
+    expect(raw.log).toEqual([415]);
+    expect(raw.response.headers.get(header)).toBe(accepted);
+  });
+});
+
+describe('requests that belong in a dialog, sent outside (RFC 3261 §12.2.2)', () => {
+  test.each([
+    ['BYE', 481],
+    ['INFO', 481],
+    ['UPDATE', 405],
+    ['PRACK', 405],
+    ['NOTIFY', 405],
+  ])('%s is %d', async (method, status) => {
+    await using world = await World.start(open);
+    await using raw = await RawPeer.open(world);
+    raw.send(requestLines(raw, method, `sip:1002@${exchangeIp}`));
+    world.run(50);
+    expect(raw.log).toEqual([status]);
+  });
+});

@@ -6,6 +6,7 @@ import {
   type SessionDescription,
 } from '../../sdp/index.ts';
 import { ContentType, SipError, type SipMessage, SipSyntaxError } from '../../sip/message/index.ts';
+import { partsOf } from './multipart.ts';
 
 /** A body as requests and responses carry it. */
 export interface Body {
@@ -14,26 +15,38 @@ export interface Body {
 }
 
 const encoder = new TextEncoder();
+const sdpType = 'application/sdp';
+const identity = 'identity';
 
 export function sdpBody(description: SessionDescription): Body {
-  return { body: encoder.encode(formatSessionDescription(description)), contentType: 'application/sdp' };
+  return { body: encoder.encode(formatSessionDescription(description)), contentType: sdpType };
 }
 
 /**
- * The session description that a message carries, null when it has no body.
+ * The session description that a message carries, by itself or as a part among others (RFC 5621 §3.1), null when it has
+ * no body.
  * Throws SipError: 415 with Accept for another type of body, 400 when it makes no sense.
  */
 export function sdpOf(message: SipMessage): SessionDescription | null {
   if (message.body.length === 0) return null;
   try {
+    const coding = message.headers.get('Content-Encoding') ?? identity;
+    if (coding.toLowerCase() !== identity) throw unsupported({ 'Accept-Encoding': identity });
     const type = message.headers.first(ContentType);
-    if (`${type?.type}/${type?.subtype}`.toLowerCase() !== 'application/sdp') {
-      throw new SipError(415, 'Unsupported Media Type', { headers: { Accept: 'application/sdp' } });
-    }
-    return parseSessionDescription(message.body);
+    const name = `${type?.type}/${type?.subtype}`.toLowerCase();
+    if (name === sdpType) return parseSessionDescription(message.body);
+    const boundary = name.startsWith('multipart/') && type?.params.get('boundary');
+    const parts = boundary ? partsOf(new TextDecoder().decode(message.body), boundary) : [];
+    const sdp = parts.find((part) => part.type === sdpType);
+    if (!sdp) throw unsupported({ Accept: sdpType });
+    return parseSessionDescription(sdp.body);
   } catch (error) {
     throw refusalOfMedia(error, 400);
   }
+}
+
+function unsupported(headers: Readonly<Record<string, string>>): SipError {
+  return new SipError(415, 'Unsupported Media Type', { headers });
 }
 
 /** A fault of a session description as a refusal: `status` where it can't be read, 488 where nothing is in common. */

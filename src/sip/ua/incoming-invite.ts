@@ -19,6 +19,8 @@ export interface IncomingInviteUser {
   readonly dialog: DialogUser;
 }
 
+const nobody: IncomingInviteUser = { onCancel: () => {}, dialog: { onRequest: () => {} } };
+
 /** How often a provisional response is sent again, so that no proxy believes the call dead (RFC 3261 §13.3.1.1). ms. */
 const reminderInterval = 60_000;
 
@@ -29,7 +31,8 @@ const reminderInterval = 60_000;
 export class IncomingInvite {
   readonly transaction: ServerTransaction;
   readonly #context: DialogContext;
-  readonly #user: IncomingInviteUser;
+  /** Who hears of it, until it is answered: the transaction outlives the call by half a minute. */
+  #user: IncomingInviteUser;
   readonly #dialogs: Dialog[] = [];
   readonly #contactUser: string | null;
   #reminder: Timer | null = null;
@@ -82,7 +85,7 @@ export class IncomingInvite {
   /** Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. */
   accept(answer: DialogAnswer, user: AcceptUser): void {
     if (this.answered) return;
-    this.#reminder?.cancel();
+    this.#leave();
     for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
     this.dialog.accept(this.transaction, answer, user);
   }
@@ -90,12 +93,18 @@ export class IncomingInvite {
   /** Refuses the INVITE; its dialogs end. Without effect once it is answered. */
   reject(status: number, reason?: string, headers: Readonly<Record<string, string>> = {}): void {
     if (this.answered) return;
-    this.#reminder?.cancel();
+    this.#leave();
     const toTag = this.dialog.state.localTag;
     for (const dialog of this.#dialogs) dialog.end();
     this.transaction.respond(
       createResponse(this.request, status, { toTag, headers, ...(reason === undefined ? {} : { reason }) }),
     );
+  }
+
+  /** Nothing is left to be heard but the ACK. */
+  #leave(): void {
+    this.#reminder?.cancel();
+    this.#user = nobody;
   }
 
   #remindOf(response: SipResponse): void {

@@ -22,6 +22,14 @@ export interface OutgoingInviteUser {
   readonly dialog: DialogUser;
 }
 
+const nobody: OutgoingInviteUser = {
+  onProvisional: () => {},
+  onAnswer: () => {},
+  onRefused: () => {},
+  onFailure: () => {},
+  dialog: { onRequest: () => {} },
+};
+
 /**
  * The UAC side of an INVITE that begins a call (RFC 3261 §13.2). It looks after itself to the end: once cancelled,
  * or once a first 2xx has been taken, every further 2xx is acknowledged and its dialog ended with a BYE.
@@ -29,7 +37,8 @@ export interface OutgoingInviteUser {
 export class OutgoingInvite {
   readonly transaction: ClientTransaction;
   readonly #context: DialogContext;
-  readonly #user: OutgoingInviteUser;
+  /** Who hears of it, until there is nothing left to hear; the transaction outlives the call by half a minute. */
+  #user: OutgoingInviteUser;
   readonly #contactUser: string | null;
   readonly #dialogs = new Map<string, Dialog>();
   #progress: 'calling' | 'proceeding' | 'answered' | 'over' = 'calling';
@@ -65,7 +74,15 @@ export class OutgoingInvite {
   cancel(headers: Readonly<Record<string, string>> = {}): void {
     if (this.#cancel || this.#progress === 'over' || this.#progress === 'answered') return;
     this.#cancel = headers;
+    this.#user = nobody;
     if (this.#progress === 'proceeding') this.#sendCancel();
+  }
+
+  /** The user, who hears this one thing and no more. */
+  #leave(): OutgoingInviteUser {
+    const user = this.#user;
+    this.#user = nobody;
+    return user;
   }
 
   #sendCancel(): void {
@@ -81,7 +98,7 @@ export class OutgoingInvite {
     if (response.status < 200) return this.#onProvisional(response);
     this.#patience?.cancel();
     this.#progress = 'over';
-    if (!this.#cancel) this.#user.onRefused(response);
+    this.#leave().onRefused(response);
   }
 
   #onProvisional(response: SipResponse): void {
@@ -90,7 +107,7 @@ export class OutgoingInvite {
       if (this.#cancel) return this.#sendCancel();
     }
     // A response without a tag makes no dialog, but phones send them: one early dialog without name.
-    if (!this.#cancel && response.status > 100) this.#user.onProvisional(response, response.toTag ?? '');
+    if (response.status > 100) this.#user.onProvisional(response, response.toTag ?? '');
   }
 
   #onSuccess(response: SipResponse): void {
@@ -104,16 +121,17 @@ export class OutgoingInvite {
     const state = this.#stateOf(response);
     if (!state) return;
     const first = this.#progress !== 'answered' && !this.#cancel;
+    const user = this.#leave();
     const dialog = new Dialog({
       state,
       flow: this.transaction.flow,
       contactUser: this.#contactUser,
-      user: this.#user.dialog,
+      user: user.dialog,
       context: this.#context,
     });
     this.#dialogs.set(tag, dialog);
     this.#progress = 'answered';
-    if (first) return this.#user.onAnswer(response, dialog);
+    if (first) return user.onAnswer(response, dialog);
     // Somebody answered whom nobody waits for any more: a second fork, or one that crossed our CANCEL (RFC 3261 §13.2.2.4).
     dialog.ack(response.cseq.number);
     dialog.bye(this.#cancel ?? {});
@@ -133,6 +151,6 @@ export class OutgoingInvite {
   #onFailure(failure: Failure): void {
     this.#patience?.cancel();
     this.#progress = 'over';
-    if (!this.#cancel) this.#user.onFailure(failure);
+    this.#leave().onFailure(failure);
   }
 }

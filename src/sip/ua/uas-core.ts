@@ -119,9 +119,10 @@ export class UasCore implements TransactionLayerUser {
     handler(transaction);
   }
 
-  /** RFC 3261 §8.2.1, §21.5.2 */
+  /** RFC 3261 §8.2.1, §21.5.2; for what we do only inside dialogs §12.2.2 */
   #unsupported(method: string): SipError {
     const { Allow } = this.#capabilities();
+    if (Allow?.split(', ').includes(method)) return new SipError(481, 'Call/Transaction Does Not Exist');
     const headers = Allow === undefined ? {} : { Allow };
     if (namedMethods.has(method)) return new SipError(405, 'Method Not Allowed', { headers });
     return new SipError(501, 'Not Implemented', { headers });
