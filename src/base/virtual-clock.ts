@@ -3,8 +3,8 @@ import type { Clock, Timer } from './clock.ts';
 interface Waiting extends Timer {
   readonly at: number;
   readonly order: number;
-  readonly action: () => void;
-  cancelled: boolean;
+  /** Null once it has fired or been cancelled: what it held on to is free then, though its place in the heap is not. */
+  action: (() => void) | null;
 }
 
 /**
@@ -41,10 +41,9 @@ export class VirtualClock implements Clock {
       at: this.#now + Math.max(0, ms),
       order: this.#order++,
       action,
-      cancelled: false,
       cancel: () => {
-        if (waiting.cancelled) return;
-        waiting.cancelled = true;
+        if (!waiting.action) return;
+        waiting.action = null;
         this.#live--;
       },
     };
@@ -70,14 +69,15 @@ export class VirtualClock implements Clock {
   #fire(waiting: Waiting): void {
     this.#pop();
     this.#now = waiting.at;
-    waiting.cancelled = true;
+    const { action } = waiting;
+    waiting.action = null;
     this.#live--;
-    waiting.action();
+    action?.();
   }
 
   /** The earliest timer that is still wanted; cancelled ones are dropped on the way. */
   #next(): Waiting | undefined {
-    while (this.#heap[0]?.cancelled) this.#pop();
+    while (this.#heap[0]?.action === null) this.#pop();
     return this.#heap[0];
   }
 

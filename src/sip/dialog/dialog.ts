@@ -66,6 +66,8 @@ interface SentInvite {
   patience: Timer | null;
 }
 
+const nobody: DialogUser = { onRequest: () => {} };
+
 /** One dialog: makes requests of its state, keeps the order of the peer's, repeats our ACKs and 2xx. */
 export class Dialog {
   readonly state: DialogState;
@@ -142,9 +144,10 @@ export class Dialog {
     const transaction = this.request('INVITE', request, {
       onResponse: (response) => {
         if (response.status < 200) return user.onResponse(response);
+        // A repetition, and perhaps another INVITE has been sent since.
+        if (accepted) return void this.repeatAck(response.cseq.number);
         this.#inviteOver();
         if (response.status < 300) {
-          if (accepted) return void this.repeatAck(response.cseq.number);
           accepted = true;
           this.refreshTarget(response);
         }
@@ -254,6 +257,8 @@ export class Dialog {
     if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
     this.#hold[Symbol.dispose]();
     this.#context.remove(this);
+    // Transactions outlive the dialog by half a minute; what owned it need not.
+    this.user = nobody;
   }
 
   /**
