@@ -279,3 +279,27 @@ test('shut down while a change is pending: 487 to the change and BYE to both', a
   expect(world.cdrs).toMatchObject([{ status: 'completed', termination_reason: 'shutdown', terminated_by: 'system' }]);
   world.settles();
 });
+
+test('a repeated 200 to the last change says nothing of the one that is pending (RFC 3261 section 13.2.2.4)', async () => {
+  await using world = await World.start();
+  const { bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  const first = answered.waiting.pop()!;
+  answered.agree(first);
+  world.run(100);
+
+  const acks = acksTo(world, bob);
+  call.reinvite({ direction: 'sendrecv' });
+  world.run(300);
+  answered.agree(first);
+  world.run(100);
+  expect(acks).toHaveLength(1);
+  // Bob never answers the second one: it must not be waited for when the call is over.
+  answered.hangUp();
+  bob.habits.agrees = true;
+  world.run(100);
+  expect(call.statuses.at(-1)).toBe(487);
+  world.settles();
+});
