@@ -138,6 +138,8 @@ export class Phones {
   }
 
   #answerChallenge(as: 'caller' | 'callee', text: string, call: Call, method = ''): void {
+    // A challenge that is repeated, because we were slow, has been answered already.
+    if (Number.parseInt(field(text, 'CSeq'), 10) < call.sequence) return;
     if (call.sequence > 1) return this.#forget(call);
     const { password, random } = this.#options;
     const username = as === 'caller' ? '1001' : '1002';
