@@ -39,6 +39,7 @@ export class ClientTransaction {
   #ack: Uint8Array | null = null;
   #state: ClientState;
   #interval: number;
+  /** The response that is being handled. */
   #response: SipResponse | null = null;
   #watch: Disposable | null = null;
 
@@ -85,6 +86,7 @@ export class ClientTransaction {
     if (status < 200) this.#feed('1xx');
     else if (this.request.method !== 'INVITE') this.#feed('2xx-6xx');
     else this.#feed(status < 300 ? '2xx' : '3xx-6xx');
+    this.#response = null;
   }
 
   /** Forgets an INVITE whose CANCEL was never followed by a final response (RFC 3261 §9.1). */

@@ -38,7 +38,9 @@ export class ServerTransaction {
   readonly #timers: TimerSet;
   #state: ServerState;
   #interval: number;
+  /** What is to be sent, only while it is: repetitions need no more than its bytes. */
   #response: SipResponse | null = null;
+  #status = 0;
   #bytes: Uint8Array | null = null;
   #ack: SipRequest | null = null;
   #localTag: string | null = null;
@@ -79,7 +81,7 @@ export class ServerTransaction {
 
   /** Whether the request was answered with 401: the same may come again, with credentials. */
   get challenged(): boolean {
-    return this.#response?.status === 401;
+    return this.#status === 401;
   }
 
   /** Starts the timers that run before the user answers. */
@@ -107,6 +109,7 @@ export class ServerTransaction {
   respond(response: SipResponse): void {
     this.#response = response;
     this.#feed(this.#inputOf(response.status));
+    this.#response = null;
   }
 
   #inputOf(status: number): ServerInput {
@@ -138,15 +141,14 @@ export class ServerTransaction {
     const { reliable } = this.flow;
     switch (action) {
       case 'send response':
-        if (this.#response) this.#bytes = this.#context.transport.send(this.#response, this.flow, this.#failed);
+        if (this.#response) this.#send(this.#response);
         return;
       case 'resend response':
         if (this.#bytes) this.#context.transport.resend(this.#bytes, this.flow, this.#failed);
         this.#context.counters.retransmissions++;
         return;
       case 'send 100':
-        this.#response = createResponse(this.request, 100);
-        this.#bytes = this.#context.transport.send(this.#response, this.flow, this.#failed);
+        this.#send(createResponse(this.request, 100));
         return;
       case 'double G':
         this.#interval = Math.min(2 * this.#interval, t2);
@@ -181,5 +183,10 @@ export class ServerTransaction {
       default:
         action satisfies never;
     }
+  }
+
+  #send(response: SipResponse): void {
+    this.#status = response.status;
+    this.#bytes = this.#context.transport.send(response, this.flow, this.#failed);
   }
 }
