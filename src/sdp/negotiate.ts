@@ -23,7 +23,7 @@ export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDes
   const audio = audioOf(offer);
   const codecs = audio === null ? [] : selectCodecs(audio.codecs, to.codecPriority);
   if (audio === null || codecs.length === 0) throw new NoCommonMedia('the offer holds no audio that we carry');
-  return to.makeOffer({ ...audio, codecs }, offer.media);
+  return to.makeOffer({ ...audio, codecs });
 }
 
 /**

@@ -144,15 +144,15 @@ export class LegNegotiation {
   }
 
   /**
-   * Our offer. Streams keep the places that they have in this session; the first offer takes its places from
-   * `template`, where all but the audio stands refused. Codecs get the numbers that they have in this leg.
+   * Our offer: the audio alone, and in a session that goes on all other streams that it has had, refused, in their
+   * places. Codecs get the numbers that they have in this leg.
    * @throws Error while an offer is pending
    */
-  makeOffer(proposal: AudioProposal, template: readonly MediaStream[] = []): SessionDescription {
+  makeOffer(proposal: AudioProposal): SessionDescription {
     this.#expect('stable', 'an offer was to be made');
     const codecs = this.#number(proposal.codecs);
     const audio = this.#stream({ ...proposal, codecs });
-    const offer = this.#describe(layOut(audio, this.local?.media ?? [], template));
+    const offer = this.#describe(layOut(audio, this.local?.media ?? []));
     this.#state = { ...this.#state, phase: 'local-offer', offer, sent: offer, wish: proposal.direction };
     return offer;
   }
@@ -257,15 +257,10 @@ function phaseOf({ offeredBy }: Exchange): NegotiationPhase {
   return offeredBy === 'us' ? 'local-offer' : 'remote-offer';
 }
 
-/** Streams never leave their places nor become fewer (RFC 3264 section 8); what only the template has comes after. */
-function layOut(
-  audio: AudioStream,
-  own: readonly MediaStream[],
-  template: readonly MediaStream[],
-): readonly MediaStream[] {
-  const places = own.length > 0 ? [...own, ...template.slice(own.length)] : template;
+/** Streams never leave their places nor become fewer (RFC 3264 section 8). */
+function layOut(audio: AudioStream, places: readonly MediaStream[]): readonly MediaStream[] {
   const place = places.findIndex((stream) => stream.kind === 'audio');
-  if (place < 0) return [audio, ...places.map(refused)];
+  if (place < 0) return [...places.map(refused), audio];
   return places.map((stream, index) => (index === place ? audio : refused(stream)));
 }
 

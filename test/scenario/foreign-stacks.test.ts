@@ -263,6 +263,21 @@ describe('bodies', () => {
   });
 });
 
+test('of two audio lines, one for SRTP, the plain one is taken, and the callee is offered one line', async () => {
+  await using world = await World.start(open);
+  const bob = await world.registered('1002');
+  await using raw = await RawPeer.open(world);
+  const offer = plainSdp('10.0.0.50').replace('m=audio', 'm=audio 40010 RTP/SAVP 0\r\nm=audio');
+  raw.send(inviteLines(raw), offer);
+  world.run(50);
+  const lines = (sdp: string) => sdp.match(/^m=.*/gm)?.map((line) => line.replace(/ 1\d{4} /, ' n '));
+  expect(lines(bob.lastCall.remoteSdp ?? '')).toEqual(['m=audio n RTP/AVP 0 8']);
+  bob.lastCall.answer(200);
+  world.run(50);
+  const answer = new TextDecoder().decode(raw.response.body);
+  expect(lines(answer)).toEqual(['m=audio 0 RTP/SAVP 0', 'm=audio n RTP/AVP 0 8']);
+});
+
 describe('requests that belong in a dialog, sent outside (RFC 3261 §12.2.2)', () => {
   test.each([
     ['BYE', 481],
