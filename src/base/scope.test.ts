@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Inbox } from './inbox.ts';
-import { randomToken, SeededRandom } from './random.ts';
+import { randomToken, SeededRandom, systemRandom } from './random.ts';
 import { Scope } from './scope.ts';
 
 test('a scope releases what it owns in reverse order, once', () => {
@@ -75,4 +75,12 @@ test('random numbers stay below their limit', () => {
   const random = new SeededRandom(7);
   const numbers = Array.from({ length: 1000 }, () => random.below(3));
   expect(new Set(numbers)).toEqual(new Set([0, 1, 2]));
+});
+
+test('the bytes of the operating system differ each time, however many are asked for', () => {
+  const seen = new Set<string>();
+  for (let i = 0; i < 3000; i++) seen.add(randomToken(systemRandom, 16));
+  expect(seen.size).toBe(3000);
+  expect(systemRandom.bytes(10_000)).toHaveLength(10_000);
+  expect(systemRandom.bytes(0)).toHaveLength(0);
 });
