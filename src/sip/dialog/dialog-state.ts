@@ -22,6 +22,8 @@ export interface DialogState {
   /** The peer's Contact: the Request-URI of our requests. */
   remoteTarget: Uri;
   readonly routeSet: readonly NameAddress[];
+  /** Whether it was asked for by a SIPS URI, so that our Contact is one too. */
+  readonly sips: boolean;
   /** CSeq number of our last request. */
   localSequence: number;
   /** CSeq number of the peer's last request; null before its first. */
@@ -30,14 +32,17 @@ export interface DialogState {
 
 /** The dialog that our answer to `request` makes (RFC 3261 §12.1.1). Throws SipSyntaxError without a usable Contact. */
 export function dialogStateOfRequest(request: SipRequest, localTag: string): DialogState {
+  const remoteTarget = contactOf(request) ?? request.from.uri;
+  const routeSet = request.headers.all(RecordRoute);
   return {
     callId: request.callId,
     localTag,
     remoteTag: request.fromTag ?? '',
     local: tagged(request.to, localTag),
     remote: request.from,
-    remoteTarget: contactOf(request) ?? request.from.uri,
-    routeSet: request.headers.all(RecordRoute),
+    remoteTarget,
+    routeSet,
+    sips: isSips(request.uri) || isSips(routeSet[0]?.uri ?? remoteTarget),
     localSequence: 0,
     remoteSequence: request.cseq.number,
   };
@@ -56,9 +61,15 @@ export function dialogStateOfResponse(request: SipRequest, response: SipResponse
     remote: response.to,
     remoteTarget: contactOf(response) ?? request.uri,
     routeSet: [...response.headers.all(RecordRoute)].reverse(),
+    sips: isSips(request.uri),
     localSequence: request.cseq.number,
     remoteSequence: null,
   };
+}
+
+/** Whether every hop to this URI is to be encrypted (RFC 3261 §19.1). */
+export function isSips(uri: Uri): boolean {
+  return uri.kind === 'sip' && uri.scheme === 'sips';
 }
 
 /** Names a dialog among all of ours. */

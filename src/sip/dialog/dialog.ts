@@ -45,8 +45,8 @@ export interface DialogContext {
   readonly transactions: TransactionLayer;
   readonly clock: Clock;
   readonly random: Random;
-  /** The Contact that we show to the peer of this flow. */
-  contact(flow: Flow, user: string | null): NameAddress;
+  /** The Contact that we show to the peer of this flow; a SIPS URI where asked for and possible. */
+  contact(flow: Flow, user: string | null, sips: boolean): NameAddress;
   /** Header fields that every request of ours carries: Allow, User-Agent. */
   readonly requestHeaders: readonly (readonly [name: string, value: string])[];
   /** Header fields that every 2xx to an INVITE carries: Allow, Server. */
@@ -129,7 +129,7 @@ export class Dialog {
     const message = this.#message(method, this.state.localSequence, request);
     for (const [name, value] of this.#context.requestHeaders) message.headers.add(name, value);
     if (method === 'INVITE' || method === 'UPDATE') {
-      message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser));
+      message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser, this.state.sips));
     }
     return this.#context.transactions.request(message, this.#flow, user);
   }
@@ -229,7 +229,7 @@ export class Dialog {
       ...(answer.body ? { body: answer.body } : {}),
       ...(answer.contentType ? { contentType: answer.contentType } : {}),
     });
-    response.headers.setValue(Contact, this.#context.contact(this.#flow, this.contactUser));
+    response.headers.setValue(Contact, this.#context.contact(this.#flow, this.contactUser, this.state.sips));
     return response;
   }
 

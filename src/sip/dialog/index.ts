@@ -7,4 +7,11 @@ export {
   type DialogRequest,
   type DialogUser,
 } from './dialog.ts';
-export { type DialogState, dialogKey, dialogStateOfRequest, dialogStateOfResponse, newTag } from './dialog-state.ts';
+export {
+  type DialogState,
+  dialogKey,
+  dialogStateOfRequest,
+  dialogStateOfResponse,
+  isSips,
+  newTag,
+} from './dialog-state.ts';

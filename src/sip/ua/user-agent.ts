@@ -1,5 +1,5 @@
 import { type Clock, type Log, type Random, randomToken } from '../../base/index.ts';
-import { addressed, type DialogContext, newTag } from '../dialog/index.ts';
+import { addressed, type DialogContext, isSips, newTag } from '../dialog/index.ts';
 import {
   Contact,
   createResponse,
@@ -78,7 +78,7 @@ export class UserAgent {
       transactions: options.transactions,
       clock: options.clock,
       random: options.random,
-      contact: (flow, user) => this.contact(flow, user),
+      contact: (flow, user, sips) => this.contact(flow, user, sips),
       get requestHeaders() {
         return userAgent.#capabilityHeaders('User-Agent');
       },
@@ -149,7 +149,7 @@ export class UserAgent {
   invite(request: OutOfDialogRequest, user: OutgoingInviteUser): OutgoingInvite {
     const message = this.#message('INVITE', request);
     const contactUser = request.contactUser ?? null;
-    message.headers.addValue(Contact, this.contact(request.flow, contactUser));
+    message.headers.addValue(Contact, this.contact(request.flow, contactUser, isSips(message.uri)));
     return new OutgoingInvite({ request: message, flow: request.flow, contactUser, user, context: this.#context });
   }
 
@@ -158,9 +158,12 @@ export class UserAgent {
     this.#transactions.request(this.#message(method, request), request.flow, user);
   }
 
-  /** Where the peer of `flow` reaches us. */
-  contact(flow: Flow, user: string | null): NameAddress {
+  /** Where the peer of `flow` reaches us; by a SIPS URI, where the flow is secure and it has used one (RFC 3261 §12.1.1). */
+  contact(flow: Flow, user: string | null, sips: boolean): NameAddress {
     const { address, port } = flow.advertised;
+    if (sips && flow.transport === 'tls') {
+      return { displayName: null, uri: sipUri({ scheme: 'sips', user, host: address, port }), params: noParams };
+    }
     const params = flow.transport === 'udp' ? noParams : withParam(noParams, 'transport', flow.transport);
     return { displayName: null, uri: sipUri({ user, host: address, port, params }), params: noParams };
   }
