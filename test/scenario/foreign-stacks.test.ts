@@ -294,6 +294,19 @@ describe('requests that belong in a dialog, sent outside (RFC 3261 §12.2.2)', (
   });
 });
 
+test('over UDP an INVITE too long for one packet stays on UDP, with compact names and without what can be spared', async () => {
+  await using world = await World.start({ config: { registrar: { auth: 'none' }, media: { codec_priority: ['*'] } } });
+  const alice = await world.registered('1001');
+  await using raw = await registered(world);
+  const codecs = Array.from({ length: 31 }, (_, index) => [96 + index, `some-codec-${index}/8000`] as const);
+  alice.call('1002', { sdp: alice.media.describe({ codecs: [[0, 'PCMU/8000'], ...codecs] }) });
+  world.run(50);
+  const { headers, body } = raw.request('INVITE');
+  expect(body.length).toBeGreaterThan(1_000);
+  const names = [...headers.entries()].map(([name]) => name);
+  expect(names).toEqual(['v', 'Max-Forwards', 'f', 't', 'i', 'CSeq', 'c', 'm', 'l']);
+});
+
 describe('SIPS URIs (RFC 3261 §8.1.1.8, §12.1.1)', () => {
   test('who calls by one over TLS, or has one for its Contact, finds one in our Contact', async () => {
     await using world = await World.start(open);

@@ -48,7 +48,7 @@ export function presentableWithin(status: number): number {
  * What may be said to the caller of a phone's refusal. A challenge is between us and the phone, its 503 says nothing of
  * our load (RFC 3261 §16.7 step 6), and a redirection that led nowhere is a number that does not exist here.
  */
-export function presentable(refusal: BranchRefusal): BranchRefusal {
+function presentable(refusal: BranchRefusal): BranchRefusal {
   const { status } = refusal;
   if (refusal.by === 'us') return refusal;
   if (status >= 300 && status < 400) return { ...refusal, status: 404, reason: null };

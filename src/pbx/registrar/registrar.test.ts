@@ -324,19 +324,6 @@ describe('looking up', () => {
     expect(registrar.lookup('1001').map(({ binding }) => binding.contact.at(-1))).toEqual(['1', '3', '2', '0']);
     expect(registrar.lookup('1002')).toEqual([]);
   });
-
-  test('a binding is found by the flow it was registered over', () => {
-    const { register, registrar } = startRegistrar();
-    const tcp = new FakeFlow('tcp', '198.51.100.7', 40_000);
-    register({ contacts: [alice] }, tcp);
-    register({ contacts: [desk] }, new FakeFlow('udp', '198.51.100.8'));
-    expect(registrar.bindingOf('1001', tcp)?.contact).toBe('sip:1001@198.51.100.7:5060');
-    expect(registrar.bindingOf('1001', new FakeFlow('udp', '198.51.100.8'))?.contact).toBe(
-      'sip:1001@198.51.100.8:5060',
-    );
-    expect(registrar.bindingOf('1001', new FakeFlow('udp', '198.51.100.9'))).toBeNull();
-    expect(registrar.bindingOf('1002', tcp)).toBeNull();
-  });
 });
 
 describe('connections', () => {

@@ -142,18 +142,6 @@ export class Registrar implements Disposable {
     return this.#entries.all().map(({ binding }) => binding);
   }
 
-  /** The binding that `user` registered over `flow`. */
-  bindingOf(user: string, flow: Flow): Binding | null {
-    const entry = this.#entries
-      .entriesOf(user)
-      .find((one) =>
-        flow.reliable
-          ? one.flow?.id === flow.id
-          : one.binding.transport === flow.transport && sameAddress(one.binding.source, flow.remote),
-      );
-    return entry?.binding ?? null;
-  }
-
   /** UDP phones behind a NAT, whose mapping must be kept alive. */
   natBindings(): readonly ReachableBinding[] {
     const found: ReachableBinding[] = [];
@@ -184,7 +172,7 @@ export class Registrar implements Disposable {
   /** RFC 3261 §10.3 steps 4 and 5. */
   #checkAddressOfRecord({ to: { uri } }: SipRequest, user: string): void {
     if (uri.kind === 'sip' && uri.user !== user) throw new SipError(403, "Not This User's Address");
-    if (uri.kind !== 'sip' || !this.#options.isOwnHost(uri.host)) throw new SipError(404, 'Not Found');
+    if (uri.kind !== 'sip' || !this.#options.isOwnHost(uri.host)) throw new SipError(404, 'Not a Domain of Ours');
   }
 
   /** `Contact: *` (RFC 3261 §10.3 step 6). */
