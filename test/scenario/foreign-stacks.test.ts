@@ -307,6 +307,28 @@ test('over UDP an INVITE too long for one packet stays on UDP, with compact name
   expect(names).toEqual(['v', 'Max-Forwards', 'f', 't', 'i', 'CSeq', 'c', 'm', 'l']);
 });
 
+test.each([
+  ['no tag', ''],
+  ['another tag', ';tag=early'],
+])('a phone that describes its session in a 183 with %s, and nothing in its 200, has answered', async (_what, tag) => {
+  await using world = await World.start(open);
+  const alice = await world.registered('1001');
+  await using raw = await registered(world);
+  const call = alice.call('1002');
+  world.run(50);
+  const to = `To: ${raw.request('INVITE').headers.get('To')}`;
+  raw.answer('INVITE', '183 Session Progress', [`${to}${tag}`, 'Content-Type: application/sdp'], plainSdp('10.0.0.50'));
+  world.run(50);
+  raw.answer('INVITE', '200 OK', [`${to};tag=final`]);
+  world.run(50);
+  expect(call.statuses).toEqual([183, 200]);
+  expect(raw.request('ACK').toTag).toBe('final');
+  call.hangUp();
+  world.run(50);
+  raw.answer('BYE', '200 OK');
+  world.settles();
+});
+
 describe('SIPS URIs (RFC 3261 §8.1.1.8, §12.1.1)', () => {
   test('who calls by one over TLS, or has one for its Contact, finds one in our Contact', async () => {
     await using world = await World.start(open);

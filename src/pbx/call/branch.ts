@@ -117,11 +117,13 @@ export class Branch implements Disposable {
 
   /**
    * Takes the final answer to our offer. Phones that change it after a provisional one are believed: the last word
-   * counts. Without a description in the 200 the one of its early dialog stands. False when there is neither.
+   * counts. Without a description in the 200 the one of its early dialog stands, or the only one there is, since phones
+   * answer with another tag than they rang with. False when there is none.
    */
   answered(response: SipResponse): boolean {
     const description = sdpOf(response);
-    const early = this.#early.get(response.toTag ?? '');
+    const [only] = this.#early.size === 1 ? this.#early.values() : [];
+    const early = this.#early.get(response.toTag ?? '') ?? only;
     if (description) {
       const final = this.leg.negotiation.fork();
       final.receiveAnswer(description);
