@@ -183,9 +183,8 @@ export class Exchange {
     };
   }
 
-  #isOurs(address: string, port: number | null, transport: string): boolean {
-    const name = transport.toLowerCase() as TransportName;
-    return this.transport.hears(name, { address, port: port ?? (name === 'tls' ? 5061 : 5060) });
+  #isOurs(address: string, port: number, transport: string): boolean {
+    return this.transport.hears(transport.toLowerCase() as TransportName, { address, port });
   }
 
   #sendOptions(binding: Binding, flow: Flow, onOutcome: (alive: boolean) => void): void {

@@ -140,12 +140,16 @@ async function registered(
   return raw;
 }
 
-describe('a phone on the machine of the exchange', () => {
-  test('whose Via names the address without a port is no loop where rport tells another', async () => {
+describe('a phone on the machine of the exchange is no loop', () => {
+  test.each([
+    ['where its Via names our port, and rport another', 'udp', `SIP/2.0/UDP ${exchangeIp}:5060;rport;branch=z9hG4bK1`],
+    ['where its Via names no port', 'udp', `SIP/2.0/UDP ${exchangeIp};rport;branch=z9hG4bK1`],
+    ['where its Via names no port', 'tcp', `SIP/2.0/TCP ${exchangeIp};branch=z9hG4bK1`],
+  ] as const)('%s, over %s', async (_where, transport, via) => {
     await using world = await World.start(open);
     const bob = await world.registered('1002');
-    await using raw = await RawPeer.open(world, exchangeIp, 40_000);
-    raw.send(inviteLines(raw, { via: `SIP/2.0/UDP ${exchangeIp};rport;branch=z9hG4bK1` }), plainSdp(exchangeIp));
+    await using raw = await RawPeer.open(world, exchangeIp, 40_000, transport);
+    raw.send(inviteLines(raw, { via }), plainSdp(exchangeIp));
     world.run(50);
     expect(raw.log).toEqual([100]);
     bob.lastCall.answer(486);

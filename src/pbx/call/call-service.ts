@@ -15,7 +15,7 @@ export interface CallServiceOptions {
   readonly directory: Pick<Directory, 'extension'>;
   readonly maxConcurrentCalls: number;
   /** Whether a Via names one of our own listeners: the request has been here before. */
-  isOurs(host: string, port: number | null, transport: string): boolean;
+  isOurs(host: string, port: number, transport: string): boolean;
 }
 
 /** Seconds after which a caller that found us full may try again. */
@@ -94,6 +94,8 @@ export class CallService {
   /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */
   #refuseLoops(request: SipRequest): void {
     for (const [index, { host, port, transport, params }] of request.headers.all(Via).entries()) {
+      // Ours always names its port.
+      if (port === null) continue;
       // A phone behind a NAT may have our own private address; where it really is says `received`. Over UDP `rport`
       // says more: we send from where we listen, a phone on this machine from somewhere else.
       const rport = index === 0 && transport === 'UDP' ? Number(params.get('rport')) : 0;
