@@ -11,7 +11,7 @@ import {
   Registrar,
   serveRegistrations,
 } from '../pbx/registrar/index.ts';
-import { DialPlan } from '../pbx/routing/index.ts';
+import { DialPlan, dialledNumber } from '../pbx/routing/index.ts';
 import { noParams, type SipRequest, sipUri } from '../sip/message/index.ts';
 import { TransactionLayer } from '../sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
@@ -210,7 +210,7 @@ export class Exchange {
 /** Nobody is asked for a password: whoever a request says it is from, it is (`registrar.auth: none`). */
 function believe(request: SipRequest): AuthOutcome {
   const { uri } = request.method === 'REGISTER' ? request.to : request.from;
-  return { kind: 'accepted', username: (uri.kind === 'sip' && uri.user) || 'anonymous' };
+  return { kind: 'accepted', username: dialledNumber(uri) || 'anonymous' };
 }
 
 /** Peers outside the local networks are told the public address, where there is one. */

@@ -333,6 +333,38 @@ test.each([
   world.settles();
 });
 
+test.each([
+  [
+    'compact names, bare addresses, an odd Call-ID',
+    'f: sip:1001@10.0.0.1;tag=x',
+    't:sip:1002@10.0.0.1',
+    'm:sip:10.0.0.50;ob',
+  ],
+  ['a telephone number', 'From: <tel:1001>;tag=x', 'To: tel:1002', 'm: <sip:1001@10.0.0.50:5060;transport=UDP>'],
+  ['no tag and no Contact', 'From: "A \\"B\\" ü" <sip:1001@10.0.0.1>', 'To: Bob <sip:1002@10.0.0.1>', 'k: timer'],
+])('a call with %s', async (_what, ...lines) => {
+  await using world = await World.start(open);
+  const bob = await world.registered('1002');
+  await using raw = await RawPeer.open(world);
+  const via = `v: SIP/2.0/UDP ${raw.host};branch=z9hG4bK1,SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK0`;
+  const more = ['i: "<odd>"@[x]:?', 'CSeq: 0   INVITE', 'c:application/SDP'];
+  raw.send(['INVITE SIP:1002@10.0.0.1 SIP/2.0', via, ...lines, ...more], plainSdp('10.0.0.50'));
+  world.run(50);
+  expect(bob.lastCall.invite.from.uri).toMatchObject({ user: '1001' });
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(raw.log).toEqual([100, 200]);
+  expect(raw.response.headers.getAll('Via').join(',')).toBe(via.slice(3));
+  const to = `To: ${raw.response.headers.get('To')}`;
+  // With the branch of the INVITE, as careless scripts have it.
+  raw.send(['ACK sip:whoever SIP/2.0', via, lines[0] ?? '', to, 'i: "<odd>"@[x]:?', 'CSeq: 0 ACK'], '');
+  raw.send(['BYE sip:whoever SIP/2.0', via, lines[0] ?? '', to, 'i: "<odd>"@[x]:?', 'CSeq: 1 BYE'], '');
+  world.run(50);
+  expect(raw.log).toEqual([100, 200, 200]);
+  expect(world.cdrs).toMatchObject([{ caller: '1001', callee: '1002', status: 'completed' }]);
+  world.settles();
+});
+
 describe('SIPS URIs (RFC 3261 §8.1.1.8, §12.1.1)', () => {
   test('who calls by one over TLS, or has one for its Contact, finds one in our Contact', async () => {
     await using world = await World.start(open);
