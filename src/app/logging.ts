@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { type Clock, isoTime, type Log, type LogFields } from '../base/index.ts';
 import type { Config } from './config.ts';
+import { fileOutput, LogSink } from './log-sink.ts';
 
 /** A log and the way to have all of it written. */
 export interface OpenLog {
@@ -21,9 +22,11 @@ const levelNames: Readonly<Record<string, string>> = { debug: 'DEBUG', info: 'IN
  * can't be opened.
  */
 export function openLog(options: Config['logging'], clock: Clock): OpenLog {
-  // Synchronous: a line that was logged before a crash is the one that explains it. Signalling logs a few lines a call.
-  const destination =
-    options.output === 'file' ? openFile(options.file_path) : pino.destination({ dest: 1, sync: true });
+  const destination = new LogSink(
+    fileOutput(options.output === 'file' ? openFile(options.file_path) : standardOutput),
+    (error) => complain(`the log can't be written: ${error.message}`),
+    (lines) => logger.warn({ logger: 'app', lines }, 'log lines could not be written and are lost'),
+  );
   const format = options.format === 'text' ? textOf : (line: string) => line;
   let held: string[] | null = [];
   const sink = {
@@ -51,20 +54,29 @@ export function openLog(options: Config['logging'], clock: Clock): OpenLog {
   return {
     log: logOf(logger),
     start,
-    flush: () => {
-      start();
-      destination.flushSync();
-    },
+    flush: start,
   };
 }
 
+const standardOutput = 1;
+const standardError = 2;
+
 /** Readable by owner and group, as CDR files are: it names who called whom. */
-function openFile(file: string) {
+function openFile(file: string): number {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
-    return pino.destination({ dest: file, sync: true, mode: 0o640 });
+    return openSync(file, 'a', 0o640);
   } catch (error) {
     throw new Error(`logging.file_path: can't write ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The last place to say something, where it can be said. */
+function complain(text: string): void {
+  try {
+    writeSync(standardError, `sip-pbx: ${text}\n`);
+  } catch {
+    // Nobody reads that either.
   }
 }
 

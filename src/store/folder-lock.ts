@@ -15,6 +15,7 @@ export interface FolderLock {
 export function lockFolder(file: string): FolderLock {
   const lock = new Database(file, { timeout: patience });
   try {
+    lock.pragma('journal_mode = MEMORY'); // nothing is ever written: no second file beside it
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
