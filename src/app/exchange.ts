@@ -18,6 +18,7 @@ import { type Flow, type Transport, TransportLayer, type TransportName } from '.
 import { type AuthOutcome, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
+import { FailedCredentials } from './failed-credentials.ts';
 
 /** What an exchange is made of; all of it may be real, or in memory for a test. */
 export interface ExchangeParts {
@@ -158,7 +159,7 @@ export class Exchange {
   #authentication(): (request: SipRequest, sourceIp: string) => AuthOutcome {
     const { config, clock, random, nonceKey, log } = this.#parts;
     if (config.registrar.auth === 'none') return believe;
-    const authLog = log.child({ logger: 'auth' });
+    const failures = new FailedCredentials(clock, log.child({ logger: 'auth' }));
     const digest = new DigestAuthenticator({
       realm: config.sip.realm,
       algorithms: config.registrar.digest_algorithms,
@@ -172,12 +173,7 @@ export class Exchange {
       const header = request.headers.has('Authorization') ? 'Authorization' : 'Proxy-Authorization';
       const outcome = digest.authenticate(request, sourceIp, header);
       if (outcome.kind === 'challenged' && outcome.reason === 'failed') {
-        // Whoever sets up a phone looks here; the phone itself is not told which of the two it was.
-        authLog.warning('wrong password, or no such extension', {
-          user: outcome.username?.slice(0, 64),
-          source_ip: sourceIp,
-          method: request.method,
-        });
+        failures.failed(outcome.username, sourceIp, request.method);
       }
       return outcome;
     };
