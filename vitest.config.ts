@@ -11,6 +11,7 @@ export default defineConfig({
           name: 'unit',
           include: unit,
           exclude: ['test/interop/**'],
+          setupFiles: ['test/support/seed.ts'],
           // Nothing here has state beyond its test, so that files can share what they import: a third of the time.
           isolate: false,
         },
