@@ -2,7 +2,7 @@ import { isoTime, type Random, randomToken } from '../base/index.ts';
 import type { CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 
-/** An event in the form that receivers get; the names are a promise (SURFACE "Webhooks"). */
+/** An event in the form that receivers get; the names are a promise. */
 export interface WebhookEvent {
   readonly id: string;
   readonly type: PbxEvent['type'];

@@ -8,7 +8,7 @@ const pairs: ReadonlySet<string> = new Set([
   ...['unreachable', 'error', 'shutdown'].map((reason) => `failed/${reason}`),
 ]);
 
-/** What a final response means, where the exchange does not stop (SURFACE "CDR"). */
+/** What a final response means, where the exchange does not stop: the table of the CDR fields. */
 const meanings: Readonly<Record<number, string>> = {
   486: 'busy/busy',
   600: 'busy/busy',
