@@ -174,6 +174,19 @@ describe('a relayed offer', () => {
     expect(linesOf(relayOffer(a, b))).toEqual(['m=audio 10002 RTP/AVP 0', 'a=sendrecv']);
   });
 
+  test('is RTP/AVP where the offer is RTP/AVPF, whose answer is RTP/AVPF again (RFC 4585, RFC 3264 section 6.1)', () => {
+    const [a, b] = twoLegs();
+    const offer = phone('m=audio 5000 RTP/AVPF 0 8', 'a=rtcp-fb:* trr-int 5000', 'a=rtcp-fb:* ccm tmmbr');
+    const [relayed, answered] = connect(a, b, offer, fromB);
+    expect(linesOf(relayed)).toEqual(['m=audio 10002 RTP/AVP 0 8', 'a=sendrecv']);
+    expect(linesOf(answered)).toEqual(['m=audio 10000 RTP/AVPF 0', 'a=sendrecv']);
+    // A later offer of the other side keeps the profile that this one has.
+    b.receiveOffer(phone('m=audio 7000 RTP/AVP 0', 'a=sendonly'));
+    expect(linesOf(relayOffer(b, a))).toEqual(['m=audio 10000 RTP/AVPF 0', 'a=sendonly']);
+    a.receiveAnswer(phone('m=audio 5000 RTP/AVPF 0', 'a=recvonly'));
+    expect(linesOf(relayAnswer(a, b))).toEqual(['m=audio 10002 RTP/AVP 0', 'a=recvonly']);
+  });
+
   test('goes to each branch of a fork', () => {
     const [a, b] = twoLegs();
     const [, c] = twoLegs();

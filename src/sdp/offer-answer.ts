@@ -12,6 +12,7 @@ import { answerDirection, type Direction, unconstrained } from './direction.ts';
 import {
   type AudioStream,
   audioOf,
+  type CarriedProfile,
   formatSessionDescription,
   type MediaStream,
   refused,
@@ -145,21 +146,23 @@ export class LegNegotiation {
 
   /**
    * Our offer: the audio alone, and in a session that goes on all other streams that it has had, refused, in their
-   * places. Codecs get the numbers that they have in this leg.
+   * places. Codecs get the numbers that they have in this leg; the profile is the session's, RTP/AVP in a new one.
    * @throws Error while an offer is pending
    */
   makeOffer(proposal: AudioProposal): SessionDescription {
     this.#expect('stable', 'an offer was to be made');
     const codecs = this.#number(proposal.codecs);
-    const audio = this.#stream({ ...proposal, codecs });
+    // A phone that knows no RTP/AVPF refuses it, so it is not ours to begin with.
+    const profile = (this.local && audioOf(this.local)?.protocol) ?? 'RTP/AVP';
+    const audio = this.#stream({ ...proposal, codecs }, profile);
     const offer = this.#describe(layOut(audio, this.local?.media ?? []));
     this.#state = { ...this.#state, phase: 'local-offer', offer, sent: offer, wish: proposal.direction };
     return offer;
   }
 
   /**
-   * Our answer to the pending offer; the codecs carry the numbers of that offer, the direction is what we want and is
-   * bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
+   * Our answer to the pending offer; the codecs carry the numbers of that offer, the profile is that offer's (RFC 3264
+   * section 6.1), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
    * @throws Error when there is nothing to answer
    */
   makeAnswer(proposal: AudioProposal): SessionDescription {
@@ -170,7 +173,8 @@ export class LegNegotiation {
     if (offered === null) throw new Error('the offer has no audio to answer');
     for (const { payloadType, ...codec } of proposal.codecs)
       this.#bind(payloadType, codecKey({ payloadType, ...codec }));
-    const audio = this.#stream({ ...proposal, direction: answerDirection(offered.direction, proposal.direction) });
+    const direction = answerDirection(offered.direction, proposal.direction);
+    const audio = this.#stream({ ...proposal, direction }, offered.protocol);
     const answer = this.#describe(offer.media.map((stream) => (stream === offered ? audio : refused(stream))));
     this.#state = { ...this.#state, sent: answer, wish: unconstrained(offered.direction, proposal.direction) };
     this.#conclude('them', offer, offered, answer);
@@ -203,9 +207,9 @@ export class LegNegotiation {
     this.#state = { ...this.#state, phase: 'stable', offer: null, last, local, remote };
   }
 
-  #stream({ codecs, direction, ptime, maxptime }: AudioProposal): AudioStream {
+  #stream({ codecs, direction, ptime, maxptime }: AudioProposal, protocol: CarriedProfile): AudioStream {
     const { localAddress: address, localPort: port } = this.#state;
-    const transport = { protocol: 'RTP/AVP', address, port, rtcpPort: null, rtcpAddress: null };
+    const transport = { protocol, address, port, rtcpPort: null, rtcpAddress: null };
     return { kind: 'audio', ...transport, direction, codecs, ptime, maxptime };
   }
 

@@ -33,6 +33,18 @@ a=rtcp-fb:* ccm tmmbr
 m=video 9078 RTP/AVP 96
 a=rtpmap:96 VP8/90000
 `,
+  'Linphone with AVPF': `v=0
+o=bob 3120 1271 IN IP4 192.0.2.24
+s=Talk
+c=IN IP4 192.0.2.24
+t=0 0
+m=audio 7078 RTP/AVPF 96 0 8 101
+a=rtpmap:96 opus/48000/2
+a=fmtp:96 useinbandfec=1
+a=rtpmap:101 telephone-event/8000
+a=rtcp-fb:* trr-int 1000
+a=rtcp-fb:* ccm tmmbr
+`,
   MicroSIP: `v=0
 o=- 3912345678 3912345678 IN IP4 192.0.2.21
 s=pjmedia
@@ -132,6 +144,7 @@ const newLeg = (sessionId: string, localPort: number) =>
 describe('first offers of phones', () => {
   test.each<[phone: keyof typeof offers, relayed: string, port: number]>([
     ['Linphone', '96 0 8 101 100', 7078],
+    ['Linphone with AVPF', '96 0 8 101', 7078],
     ['MicroSIP', '0 8 101', 4000],
     ['Yealink', '9 0 8 101', 11780],
     ['Zoiper', '106 9 0 8 101 98', 8000],
@@ -184,7 +197,11 @@ describe('every phone can talk to every other', () => {
 
       const answer = relayAnswer(b, a);
       expect(answer.media).toHaveLength(offer.media.length);
-      expect(audioOf(answer)).toMatchObject({ port: 10_000, direction: 'sendrecv' });
+      expect(audioOf(answer)).toMatchObject({
+        port: 10_000,
+        direction: 'sendrecv',
+        protocol: audioOf(offer)!.protocol,
+      });
       expect(audioOf(answer)!.codecs.map(({ name }) => name)).toEqual(
         expect.arrayContaining(['PCMU', 'telephone-event']),
       );

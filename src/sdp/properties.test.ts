@@ -52,6 +52,7 @@ const anyAudio: fc.Arbitrary<AudioStream> = fc
   .record({
     address,
     port,
+    protocol: fc.constantFrom('RTP/AVP', 'RTP/AVPF'),
     rtcpPort: fc.option(port),
     rtcpAddress: fc.option(address),
     direction: anyDirection,
@@ -61,7 +62,6 @@ const anyAudio: fc.Arbitrary<AudioStream> = fc
   })
   .map((stream) => ({
     kind: 'audio',
-    protocol: 'RTP/AVP',
     ...stream,
     rtcpAddress: stream.rtcpPort === null ? null : stream.rtcpAddress,
   }));

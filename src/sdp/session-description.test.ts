@@ -184,7 +184,13 @@ describe('only one stream is carried:', () => {
     ).toEqual(['other', 'other', 'audio', 'other']);
   });
 
-  test.each(['RTP/SAVP', 'RTP/AVPF', 'UDP/TLS/RTP/SAVPF', 'TCP/RTP-X/AVP'])('not one of profile %s', (profile) => {
+  test('also one with feedback, without what would be fed back (RFC 4585)', () => {
+    const description = parse(...minimal.slice(0, 5), 'm=audio 4000 rtp/avpf 0', 'a=rtcp-fb:* trr-int 5000');
+    expect(audioOf(description)?.protocol).toBe('RTP/AVPF');
+    expect(formatSessionDescription(description)).toMatch(/m=audio 4000 RTP\/AVPF 0\r\na=rtpmap:.*\r\na=sendrecv\r\n$/);
+  });
+
+  test.each(['RTP/SAVP', 'RTP/SAVPF', 'UDP/TLS/RTP/SAVPF', 'TCP/RTP-X/AVP'])('not one of profile %s', (profile) => {
     expect(parse(...minimal.slice(0, 5), `m=audio 4000 ${profile} 0 8`).media).toEqual([
       { kind: 'other', media: 'audio', protocol: profile, formats: '0 8', port: 4000 },
     ]);

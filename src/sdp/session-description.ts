@@ -3,10 +3,16 @@ import { type Codec, registeredName, staticCodecs } from './codecs.ts';
 import { type Direction, directionOf, receives, sends } from './direction.ts';
 import { ipVersion, isUnicast, isUnspecified } from './media-address.ts';
 
-/** The one audio stream that we carry: RTP/AVP, a port, an IP address and at least one codec that we can name. */
+/**
+ * A profile that we carry: without the feedback messages that a=rtcp-fb would name, RTP/AVPF is RTP/AVP with another
+ * timing of RTCP (RFC 4585 section 5).
+ */
+export type CarriedProfile = (typeof carriedProfiles)[number];
+
+/** The one audio stream that we carry: plain RTP, a port, an IP address and at least one codec that we can name. */
 export interface AudioStream {
   readonly kind: 'audio';
-  readonly protocol: string;
+  readonly protocol: CarriedProfile;
   /** Of its own c= line, else the session's; `0.0.0.0` or `::` when the phone holds as in RFC 2543. */
   readonly address: string;
   readonly port: number;
@@ -54,7 +60,7 @@ export class SdpError extends Error {
 
 const maximumLength = 65_536;
 const maximumStreams = 32;
-const carriedProfile = 'RTP/AVP';
+const carriedProfiles = ['RTP/AVP', 'RTP/AVPF'] as const;
 
 /** The only lines that we read. Whatever else a phone says is dropped before any grammar sees it. */
 const understood = /^(?:[vosctm]=|a=(?:rtpmap|fmtp|rtcp|ptime|maxptime):|a=(?:sendrecv|sendonly|recvonly|inactive)$)/;
@@ -131,8 +137,8 @@ function readStream(
   if (protocol === '') throw new SdpError(`no protocol in "${line.slice(0, 80)}"`);
   const other: OtherStream = { kind: 'other', media, protocol, formats: formats.join(' ') || '0', port };
 
-  if (carrying || port === 0 || media.toLowerCase() !== 'audio' || protocol.toUpperCase() !== carriedProfile)
-    return other;
+  const profile = carriedProfiles.find((carried) => carried === protocol.toUpperCase());
+  if (carrying || port === 0 || media.toLowerCase() !== 'audio' || profile === undefined) return other;
   // Several port pairs for layered encodings (RFC 8866 section 5.14) are nothing that a phone asks for.
   if (count !== undefined && Number(count) !== 1) return other;
   const connection = raw.connection ?? session.connection;
@@ -144,7 +150,7 @@ function readStream(
   const stated: Direction = (raw.direction ?? session.direction ?? 'sendrecv') as Direction;
   return {
     kind: 'audio',
-    protocol: carriedProfile,
+    protocol: profile,
     address,
     port,
     rtcpPort: portOrNull(raw.rtcp?.port),
