@@ -1,14 +1,10 @@
 import { expect, test } from 'vitest';
+import { ringing } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('requests in an early dialog: what can wait is put off with 500 and Retry-After, OPTIONS and UPDATE are answered', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(180);
-  world.run(100);
+  const { alice, bob, call } = await ringing(world);
   call.remoteTag = call.last.toTag;
   for (const [method, status] of [
     ['INVITE', 500],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chat, talk } from '../world/talk.ts';
+import { called, chat, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('the longest call has been reached: BYE to both, the record says so', async () => {
@@ -50,10 +50,7 @@ test('both sides have fallen silent: BYE to both, the record says rtp_timeout', 
 
 test('a call in which nobody was ever heard ends by rtp_timeout, counted from the answer', async () => {
   await using world = await World.start({ config: { media: { rtp_timeout: 20 } } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.call('1002');
-  world.run(100);
+  const { bob } = await called(world);
   bob.lastCall.answer(180);
   world.run(30_000);
   bob.lastCall.answer(200);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { called, ringing } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -39,13 +40,8 @@ const refusals = [
 describe('the callee refuses', () => {
   test.each(refusals)('%i is %i to the caller', async (said, heard, status, reason, q850) => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
+    const { bob, call } = await ringing(world);
     const wire = new Wiretap(world.network);
-    const call = alice.call('1002');
-    world.run(50);
-    bob.lastCall.answer(180);
-    world.run(50);
     bob.lastCall.answer(said, { headers: { 'WWW-Authenticate': 'Digest realm="bob", nonce="n"', 'Retry-After': '9' } });
     world.run(50);
 
@@ -76,10 +72,7 @@ describe('the callee refuses', () => {
 
 test('what a phone says of its refusal reaches the caller, without breaking the Reason header', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(403, { reason: 'CLI "x" \\ refused' });
   world.run(50);
   expect(call.last.reason).toBe('CLI "x" \\ refused');

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { called, ringing } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -45,12 +46,7 @@ test('the caller gives up while the phone rings: CANCEL, 487 on both sides (RFC 
 
 test('a CANCEL without a Reason goes on without one', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { bob, call } = await ringing(world);
   call.cancel();
   world.run(50);
   const [cancel] = bob.heard.filter((message) => message.kind === 'request' && message.method === 'CANCEL');
@@ -60,10 +56,7 @@ test('a CANCEL without a Reason goes on without one', async () => {
 
 test('before the callee has said anything the CANCEL waits for its first word (RFC 3261 §9.1)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   call.cancel();
   world.run(100);
   expect(call.statuses).toEqual([487]);
@@ -96,12 +89,7 @@ test('a phone that never says a word is never cancelled, and the call ends for t
 
 test('the CANCEL crosses the 200: the callee gets ACK and BYE, the caller 487', async () => {
   await using world = await World.start({ network: slow });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(180);
-  world.run(100);
+  const { bob, call } = await ringing(world);
   call.cancel({ Reason: 'SIP;cause=487;text="changed my mind"' });
   world.run(1);
   bob.lastCall.answer(200);
@@ -118,10 +106,7 @@ test('the CANCEL crosses the 200: the callee gets ACK and BYE, the caller 487', 
 
 test('a CANCEL that comes after the 200 changes nothing (RFC 3261 §9.2)', async () => {
   await using world = await World.start({ network: slow });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(100);
+  const { alice, bob, call } = await called(world);
   bob.lastCall.answer(200);
   world.run(11);
   call.cancel();
@@ -146,12 +131,7 @@ test('a CANCEL of nothing is 481', async () => {
 
 test('the caller may leave an early dialog with BYE (RFC 3261 §15)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { alice, bob, call } = await ringing(world);
   call.remoteTag = call.last.toTag;
   call.request('BYE');
   world.run(50);
@@ -180,12 +160,7 @@ test('all phones that ring are cancelled', async () => {
 
 test('a phone that ignores its CANCEL is forgotten after 64·T1 (RFC 3261 §9.1)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { bob, call } = await ringing(world);
   world.network.partition(bob.address);
   call.cancel();
   world.run(50);
@@ -196,12 +171,7 @@ test('a phone that ignores its CANCEL is forgotten after 64·T1 (RFC 3261 §9.1)
 
 test('a caller that asks for a change before it is answered hears 500 with Retry-After (RFC 3261 §14.2)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { bob, call } = await ringing(world);
   call.remoteTag = call.last.toTag;
   call.reinvite({ direction: 'sendonly' });
   world.run(50);

@@ -1,16 +1,10 @@
 import { expect, test } from 'vitest';
-import { talk } from '../world/talk.ts';
+import { talk, unacknowledged } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('a caller that hangs up while its ACK is still waited for is told no more of the call (RFC 3261 §15)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { alice, bob, call } = await unacknowledged(world);
   bob.lastCall.hangUp();
   world.run(100);
   expect(alice.log).not.toContain('BYE');

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { forked } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -156,10 +157,7 @@ test('the caller gives up before the answer: nothing is left of either side', as
 
 test('of two phones the first offers nothing that we carry, the second is the call', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const [odd, good] = [await world.registered('1002'), await world.registered('1002')];
-  const call = alice.call('1002', { sdp: null });
-  world.run(50);
+  const { alice, desk: odd, mobile: good, call } = await forked(world, { offer: null });
   odd.lastCall.answer(200, { sdp: odd.media.describe({ codecs: [[97, 'speex/8000']] }) });
   world.run(50);
   expect(odd.log.slice(-2)).toEqual(['ACK', 'BYE']);
@@ -177,10 +175,7 @@ test('of two phones the first offers nothing that we carry, the second is the ca
 
 test('two phones offer at once: one is the call, the other gets ACK and BYE', async () => {
   await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
-  const alice = await world.registered('1001');
-  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
-  const call = alice.call('1002', { sdp: null });
-  world.run(100);
+  const { desk, mobile, call } = await forked(world, { offer: null });
   desk.lastCall.answer(200);
   mobile.lastCall.answer(200);
   world.run(100);

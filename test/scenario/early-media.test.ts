@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { SipResponse } from '../../src/sip/message/index.ts';
 import type { Phone } from '../world/phone.ts';
 import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
+import { called, forked } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const alaw = [
@@ -23,10 +24,7 @@ const ring = (phone: Phone, status: number, sdp: string | null = null) => phone.
 
 test('what the callee plays before it picks up is heard, and so is the caller (RFC 3960)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { alice, bob, call } = await called(world);
   const ringing = bob.lastCall;
   ring(bob, 180);
   world.run(50);
@@ -61,10 +59,7 @@ test('what the callee plays before it picks up is heard, and so is the caller (R
 
 test('a 200 without a description keeps that of the 183', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   ring(bob, 183, bob.media.describe());
   world.run(50);
   const early = call.last;
@@ -79,10 +74,7 @@ test('a 200 without a description keeps that of the 183', async () => {
 
 test('early media that leads to a refusal is heard until then', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { alice, bob, call } = await called(world);
   ring(bob, 183, bob.media.describe());
   world.run(50);
   bob.media.say('no such number', bob.lastCall.remoteSdp ?? '');
@@ -122,10 +114,7 @@ test('of several phones that play only the first is heard; the others ring witho
 
 test('a winner with the same answer stays in the dialog that the caller has heard', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
-  const call = alice.call('1002');
-  world.run(50);
+  const { alice, desk, mobile, call } = await forked(world);
   ring(desk, 183, desk.media.describe());
   world.run(50);
   const early = call.last;
@@ -222,10 +211,7 @@ test('a phone that was not heard may still win with a 200 that carries no descri
 
 test('early media that can not be used is a ring without sound', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(183, { sdp: 'v=0\r\nnonsense\r\n' });
   world.run(50);
   bob.lastCall.answer(180, { sdp: bob.media.describe(), headers: { 'Content-Type': ';;;' } });
@@ -241,10 +227,7 @@ test('early media that can not be used is a ring without sound', async () => {
 
 test('what is described again before the answer is not looked at; the 200 has the last word', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   ring(bob, 183, bob.media.describe());
   world.run(50);
   const first = call.last;
@@ -264,10 +247,7 @@ test('what is described again before the answer is not looked at; the 200 has th
 
 test('after the answer either side may be heard from another address than before it (RFC 7362)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { alice, bob, call } = await called(world);
   const ringing = bob.lastCall;
   const played = bob.media.describe();
   ring(bob, 183, played);

@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
+import { called } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 test('Max-Forwards is one less on the way out (RFC 3261 §16.6, RFC 7332)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.call('1002', { headers: { 'Max-Forwards': '7' } });
-  world.run(50);
+  const { bob } = await called(world, { headers: { 'Max-Forwards': '7' } });
   expect(bob.lastCall.invite.headers.get('Max-Forwards')).toBe('6');
   bob.lastCall.answer(486);
   world.settles();
@@ -16,10 +14,7 @@ test('Max-Forwards is one less on the way out (RFC 3261 §16.6, RFC 7332)', asyn
 
 test('an INVITE with Max-Forwards 0 is refused with 483 and is no call', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002', { headers: { 'Max-Forwards': '0' } });
-  world.run(50);
+  const { bob, call } = await called(world, { headers: { 'Max-Forwards': '0' } });
   expect(call.statuses).toEqual([483]);
   expect(bob.calls).toEqual([]);
   world.settles();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
-import { talk } from '../world/talk.ts';
+import { called, talk, unacknowledged } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 /** Notes when, in ms from now, each 200 to INVITE reaches the phone. */
@@ -19,11 +19,8 @@ test.each(['udp', 'tcp'] as const)(
   'a caller that never acknowledges hears the 200 again and again over %s, then BYE (RFC 3261 section 13.3.1.4)',
   async (transport) => {
     await using world = await World.start();
-    const alice = await world.registered('1001', { transport });
-    const bob = await world.registered('1002');
+    const { alice, bob } = await called(world, { alice: { transport } });
     alice.habits.acks = false;
-    alice.call('1002');
-    world.run(100);
     const times = answersAt(world, alice);
     bob.lastCall.answer(200);
     world.run(31_999);
@@ -52,11 +49,8 @@ test.each(['udp', 'tcp'] as const)(
 
 test('a late ACK ends the repetitions and the call goes on', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
+  const { alice, bob, call } = await called(world);
   alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
   const times = answersAt(world, alice);
   bob.lastCall.answer(200);
   world.run(2000);
@@ -72,11 +66,8 @@ test('a late ACK ends the repetitions and the call goes on', async () => {
 
 test('the caller hangs up before its ACK: the repetitions stop, the callee was acknowledged and hears BYE', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
+  const { alice, bob, call } = await called(world);
   alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
   const times = answersAt(world, alice);
   bob.lastCall.answer(200);
   world.run(100);
@@ -93,13 +84,7 @@ test('the caller hangs up before its ACK: the repetitions stop, the callee was a
 
 test('the callee hangs up before the caller acknowledges: the BYE waits for the ACK (RFC 3261 section 15)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { alice, bob, call } = await unacknowledged(world);
   bob.lastCall.hangUp();
   world.run(3000);
   expect(bob.statuses('BYE')).toEqual([200]);
@@ -114,13 +99,7 @@ test('the callee hangs up before the caller acknowledges: the BYE waits for the 
 
 test('the callee hangs up and the caller never acknowledges: the BYE waits for 64 T1', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { alice, bob } = await unacknowledged(world);
   bob.lastCall.hangUp();
   world.run(31_800);
   expect(alice.log).not.toContain('BYE');
@@ -143,7 +122,6 @@ test('a 200 that the callee repeats is acknowledged each time with the same ACK'
   expect(new Set(acks.map((ack) => ack.headers.get('Via'))).size).toBe(1);
   expect(alice.statuses('INVITE')).toEqual([401, 200]);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -178,19 +156,12 @@ test('what a fork that nobody waits for asks is answered', async () => {
   expect(bob.statuses('BYE')).toEqual([200]);
   bob.habits.agrees = true;
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
 test('the ACK was lost and the caller already asks for a change: the change counts as the ACK', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { alice, call } = await unacknowledged(world);
   const times = answersAt(world, alice);
   alice.habits.acks = true;
   call.reinvite({ direction: 'sendonly' });
@@ -224,6 +195,5 @@ test('our ACK was lost and a change has been made since: the repeated 200 is sti
   world.run(100);
   expect(bob.heard.at(-1)).toMatchObject({ method: 'ACK', cseq: { number: answered.invite.cseq.number } });
   call.hangUp();
-  world.run(100);
   world.settles();
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
+import { called } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 /** A phone that knows only its private address. */
@@ -42,10 +43,7 @@ test('a phone without NAT is left alone, over UDP and TCP', async () => {
 
 test('it is called at the address that its REGISTER came from, with its own Contact as Request-URI', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002', behindNat);
-  const call = alice.call('1002');
-  world.run(100);
+  const { bob, call } = await called(world, { bob: behindNat });
   expect(bob.lastCall.invite.headers.get('To')).toContain('1002');
   expect(world.network.toNobody).toEqual([]);
   bob.lastCall.answer(200);
@@ -65,10 +63,7 @@ test('it is called at the address that its REGISTER came from, with its own Cont
 
 test('a caller behind NAT is answered, and hung up on, where it is', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001', behindNat);
-  const bob = await world.registered('1002');
-  alice.call('1002');
-  world.run(100);
+  const { alice, bob } = await called(world, { alice: behindNat });
   bob.lastCall.answer(200);
   world.run(100);
   bob.lastCall.hangUp();

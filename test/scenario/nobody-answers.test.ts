@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
+import { called } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('a phone that rings for invite_timeout is cancelled and the caller hears 408', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(180);
   world.run(59_000);
   expect(call.statuses).toEqual([180]);
@@ -47,10 +45,7 @@ test('a phone that is entirely silent is given up after 64·T1 (timer B, RFC 326
 
 test('everything arrives twice, the INVITE too, and it is still one call', async () => {
   await using world = await World.start({ network: { duplicate: 1 } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   expect(bob.calls).toHaveLength(1);
   bob.lastCall.answer(180);
   world.run(50);
@@ -64,10 +59,7 @@ test('everything arrives twice, the INVITE too, and it is still one call', async
 
 test('invite_timeout is about ringing: a call that was answered goes on', async () => {
   await using world = await World.start({ config: { media: { rtp_timeout: 600 } } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(180);
   world.run(59_000);
   bob.lastCall.answer(200);
@@ -98,10 +90,7 @@ test('a phone that picks up in the moment in which it is given up gets ACK and B
 
 test('a caller that waits only so long (Expires) is told 408 then (RFC 3261 §13.3.1)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002', { headers: { Expires: '10' } });
-  world.run(50);
+  const { bob, call } = await called(world, { headers: { Expires: '10' } });
   bob.lastCall.answer(180);
   world.run(9900);
   expect(call.statuses).toEqual([180]);
@@ -113,10 +102,7 @@ test('a caller that waits only so long (Expires) is told 408 then (RFC 3261 §13
 
 test('a call that rings for long is said each minute to be alive (RFC 3261 §13.3.1.1)', async () => {
   await using world = await World.start({ config: { sip: { timers: { invite_timeout: 200 } } } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(180);
   world.run(150_000);
   expect(call.statuses).toEqual([180, 180, 180]);

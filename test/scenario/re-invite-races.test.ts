@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
-import { heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
+import { heardWhenBothSpeak, originOf, pendingHold, talk, unacknowledged } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 /** The ACKs that reach the phone from now on, those of refusals too. */
@@ -61,16 +61,12 @@ test('a second re-INVITE while one is pending gets 500 with Retry-After (RFC 326
   bob.habits.agrees = true;
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
 test.each([481, 408])('a change answered with %i: the phone has lost the call, which ends', async (status) => {
   await using world = await World.start();
-  const { alice, bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { alice, bob, call, answered } = await pendingHold(world);
   answered.agree(answered.waiting.pop()!, { status });
   world.run(100);
   expect(alice.log).toContain('BYE');
@@ -134,16 +130,12 @@ test('a cancelled change that is never answered is given up after 64 T1, and ano
   world.run(100);
   expect(call.statuses.at(-1)).toBe(200);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
 test('the other side hangs up while a change is pending: 487 and BYE; a refusal that comes late is acknowledged', async () => {
   await using world = await World.start();
-  const { alice, bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { alice, bob, call, answered } = await pendingHold(world);
   answered.hangUp();
   world.run(100);
   expect(alice.log.at(-1)).toBe('BYE');
@@ -158,10 +150,7 @@ test('the other side hangs up while a change is pending: 487 and BYE; a refusal 
 
 test('the one who asked for a change hangs up before it is answered; a 200 that comes late is acknowledged', async () => {
   await using world = await World.start();
-  const { bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { bob, call, answered } = await pendingHold(world);
   call.hangUp();
   answered.agree(answered.waiting.pop()!);
   bob.habits.agrees = true;
@@ -174,13 +163,7 @@ test('the one who asked for a change hangs up before it is answered; a 200 that 
 
 test('a change while the caller has not yet acknowledged the answer is refused with 491 to the other side', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { bob, call } = await unacknowledged(world);
   bob.lastCall.reinvite({ direction: 'sendonly' });
   world.run(100);
   expect(bob.lastCall.last.status).toBe(491);
@@ -190,20 +173,12 @@ test('a change while the caller has not yet acknowledged the answer is refused w
   world.run(100);
   expect(bob.lastCall.last.status).toBe(200);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
 test('a change before the answer to a delayed offer is refused with 491 and does no harm (RFC 5407 section 3.1.5)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002', { sdp: null });
-  world.run(100);
-  const answered = bob.lastCall;
-  answered.answer(200);
-  world.run(100);
+  const { alice, bob, call, answered } = await unacknowledged(world, { offer: null });
   answered.reinvite({ direction: 'sendonly' });
   call.reinvite({ direction: 'sendonly' });
   world.run(100);
@@ -223,14 +198,7 @@ test('a change before the answer to a delayed offer is refused with 491 and does
 
 test('a change that comes before the other side has acknowledged the last gets 491, and is no version of o= (RFC 3264 section 8)', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  const answered = bob.lastCall;
-  answered.answer(200);
-  world.run(100);
+  const { call, answered } = await unacknowledged(world);
   const before = originOf(call.remoteSdp);
   answered.reinvite({ direction: 'sendonly' });
   world.run(100);
@@ -266,10 +234,7 @@ test('a change crosses a BYE: the change comes to nothing, the call ends once (R
 
 test('shut down while a change is pending: 487 to the change and BYE to both', async () => {
   await using world = await World.start();
-  const { alice, bob, call } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { alice, bob, call } = await pendingHold(world);
   bob.habits.agrees = true;
   world.exchange.calls.shutDown();
   world.run(100);
@@ -282,10 +247,7 @@ test('shut down while a change is pending: 487 to the change and BYE to both', a
 
 test('a repeated 200 to the last change says nothing of the one that is pending (RFC 3261 section 13.2.2.4)', async () => {
   await using world = await World.start();
-  const { bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { bob, call, answered } = await pendingHold(world);
   const first = answered.waiting.pop()!;
   answered.agree(first);
   world.run(100);

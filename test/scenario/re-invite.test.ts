@@ -21,7 +21,6 @@ test('a new codec is agreed through us: both sides use it afterwards', async () 
   expect(bob.media.heardText).toEqual(['in PCMA']);
   expect(bob.media.received[0]?.bytes[1]).toBe(8);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -67,7 +66,6 @@ test('an offer without any codec of ours is refused with 488 and the other side 
   world.run(100);
   expect(call.last.status).toBe(200);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -92,7 +90,6 @@ test('a session description that makes no sense is refused with 400 and the call
   expect(call.last.status).toBe(200);
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -118,7 +115,6 @@ test('without an offer the other side is asked for one, and its answer comes wit
   world.run(100);
   expect(heardWhenBothSpeak(world, talking)).toEqual(['bob']);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -167,7 +163,6 @@ test('cancelled before the other side answers: 487 to both, the call goes on as 
   world.run(100);
   expect(call.last.status).toBe(200);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -185,7 +180,6 @@ test('a CANCEL that comes too late changes nothing: the 200 is passed on', async
   bob.habits.agrees = true;
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 

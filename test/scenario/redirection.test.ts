@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { called } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 const users = ['1001', '1002', '1003', '1004'];
@@ -26,10 +27,7 @@ test('a 302 to a number of ours is followed', async () => {
 
 test('a 302 to a foreign host is 404, and no packet goes there', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(302, { headers: { Contact: '<sip:1003@192.0.2.7>, <sip:+15550100@carrier.example>' } });
   world.run(50);
   expect(call.statuses).toEqual([404]);
@@ -75,10 +73,7 @@ test('phones that redirect in a circle are each called once', async () => {
 
 test('a 302 whose Contact can not be read leads nowhere', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(302, { headers: { Contact: '<sip:@@@>' } });
   world.run(50);
   expect(call.statuses).toEqual([404]);

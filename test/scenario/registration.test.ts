@@ -99,7 +99,6 @@ test('a phone that restarts with the same +sip.instance replaces its old contact
   after.lastCall.answer(200);
   world.run(100);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
@@ -214,7 +213,6 @@ test.each(['tcp', 'tls'] as const)(
     world.run(100);
     expect(again.statuses).toEqual([200]);
     again.hangUp();
-    world.run(100);
     world.settles();
   },
 );

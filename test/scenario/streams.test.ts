@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { called, forked, ringing } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const names = ['udp', 'tcp', 'tls'] as const;
@@ -6,10 +7,7 @@ const names = ['udp', 'tcp', 'tls'] as const;
 describe('a call from one transport to another', () => {
   test.each(names.flatMap((from) => names.map((to) => [from, to] as const)))('%s to %s', async (from, to) => {
     await using world = await World.start();
-    const alice = await world.registered('1001', { transport: from });
-    const bob = await world.registered('1002', { transport: to });
-    const call = alice.call('1002');
-    world.run(50);
+    const { alice, bob, call } = await called(world, { alice: { transport: from }, bob: { transport: to } });
     const ringing = bob.lastCall;
     const { invite } = ringing;
     expect(invite.topVia.transport).toBe(to.toUpperCase());
@@ -51,12 +49,7 @@ test('a phone whose connection is gone is 480 at once', async () => {
 
 test("the callee's connection is lost while it rings: 480 at once", async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002', { transport: 'tls' });
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { bob, call } = await ringing(world, { bob: { transport: 'tls' } });
   world.network.disconnect(bob.address);
   world.run(50);
   expect(call.statuses).toEqual([180, 480]);
@@ -68,10 +61,7 @@ test("the callee's connection is lost while it rings: 480 at once", async () => 
 
 test('one of two phones loses its connection; the other goes on ringing', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const [desk, mobile] = [await world.registered('1002', { transport: 'tcp' }), await world.registered('1002')];
-  const call = alice.call('1002');
-  world.run(50);
+  const { desk, mobile, call } = await forked(world, { desk: { transport: 'tcp' } });
   mobile.lastCall.answer(180);
   world.network.disconnect(desk.address);
   world.run(50);
@@ -84,10 +74,7 @@ test('one of two phones loses its connection; the other goes on ringing', async 
 
 test("the caller's connection is lost while the phone rings: the phone stops, and the caller has ended it", async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001', { transport: 'tcp' });
-  const bob = await world.registered('1002');
-  alice.call('1002');
-  world.run(50);
+  const { alice, bob } = await called(world, { alice: { transport: 'tcp' } });
   bob.lastCall.answer(180);
   world.run(2000);
   world.network.disconnect(alice.address);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { called, heardWhenBothSpeak, pendingHold, talk, unacknowledged } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const unreadable = '<sip:1001@[10.0.0.11';
@@ -21,17 +21,13 @@ test('a re-INVITE whose Contact makes no sense gets 400, and the next one is tak
   expect(call.last.status).toBe(200);
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
   call.hangUp();
-  world.run(100);
   world.settles();
 });
 
 test('a 200 to a re-INVITE whose Contact makes no sense is taken, the known target stays', async () => {
   await using world = await World.start();
-  const talking = await talk(world);
+  const talking = await pendingHold(world);
   const { bob, call, answered } = talking;
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
   answered.agree(answered.waiting.pop()!, { headers: { Contact: unreadable } });
   bob.habits.agrees = true;
   world.run(100);
@@ -46,10 +42,7 @@ test('a 200 to a re-INVITE whose Contact makes no sense is taken, the known targ
 
 test('a callee that answers with a Contact that makes no sense is talked to where it was called', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(100);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(200, { headers: { Contact: unreadable } });
   world.run(100);
   expect(call.statuses).toEqual([200]);
@@ -62,10 +55,7 @@ test('a callee that answers with a Contact that makes no sense is talked to wher
 
 test('a callee whose answer makes no dialog is a callee that can not be reached', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(100);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(200, { headers: { 'Record-Route': unreadable } });
   world.run(1000);
   expect(call.statuses).toEqual([480]);
@@ -75,13 +65,7 @@ test('a callee whose answer makes no dialog is a callee that can not be reached'
 
 test('an ACK whose body makes no sense ends nothing where no answer is expected in it', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  alice.habits.acks = false;
-  const call = alice.call('1002');
-  world.run(100);
-  bob.lastCall.answer(200);
-  world.run(100);
+  const { alice, call } = await unacknowledged(world);
   call.ack('nonsense');
   alice.habits.acks = true;
   world.run(50_000);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { called, forked, ringing } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const lines = (...text: string[]) => `${text.join('\r\n')}\r\n`;
@@ -14,10 +15,7 @@ describe('a body that can not be read is refused before there is a call', () => 
     ['no address', lines(...head.slice(0, 3), 't=0 0', 'm=audio 4000 RTP/AVP 0')],
   ])('%s: 400', async (_, sdp) => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const call = alice.call('1002', { sdp });
-    world.run(50);
+    const { bob, call } = await called(world, { offer: sdp });
     expect(call.statuses).toEqual([400]);
     expect(bob.calls).toEqual([]);
     world.settles();
@@ -26,10 +24,7 @@ describe('a body that can not be read is refused before there is a call', () => 
 
   test('another type of content: 415 with Accept (RFC 3261 §8.2.3)', async () => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const call = alice.call('1002', { sdp: '<xml/>', headers: { 'Content-Type': 'application/xml' } });
-    world.run(50);
+    const { bob, call } = await called(world, { offer: '<xml/>', headers: { 'Content-Type': 'application/xml' } });
     expect(call.statuses).toEqual([415]);
     expect(call.last.headers.get('Accept')).toBe('application/sdp');
     expect(bob.calls).toEqual([]);
@@ -58,10 +53,7 @@ describe('an offer with nothing that we carry is 488, and the callee is not trou
     ['only telephone events', lines(...head, 'm=audio 4000 RTP/AVP 101', 'a=rtpmap:101 telephone-event/8000')],
   ])('%s', async (_, sdp) => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const call = alice.call('1002', { sdp });
-    world.run(50);
+    const { bob, call } = await called(world, { offer: sdp });
     expect(call.statuses).toEqual([488]);
     expect(bob.calls).toEqual([]);
     world.settles();
@@ -82,12 +74,7 @@ describe('a callee that picks up with a session that can not be used is hung up;
     ['nothing', null, {}],
   ])('%s', async (_, sdp, headers) => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const call = alice.call('1002');
-    world.run(50);
-    bob.lastCall.answer(180);
-    world.run(50);
+    const { bob, call } = await ringing(world);
     bob.lastCall.answer(200, { sdp, headers });
     world.run(50);
     expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
@@ -102,10 +89,7 @@ describe('a callee that picks up with a session that can not be used is hung up;
 
   test('another phone may still answer', async () => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const [odd, good] = [await world.registered('1002'), await world.registered('1002')];
-    const call = alice.call('1002');
-    world.run(50);
+    const { desk: odd, mobile: good, call } = await forked(world);
     good.lastCall.answer(180);
     odd.lastCall.answer(200, { sdp: 'hello' });
     world.run(50);
@@ -122,10 +106,7 @@ describe('a callee that picks up with a session that can not be used is hung up;
 
 test('a 200 whose Contact can not be read is an answer all the same: requests go where the INVITE went', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(200, { headers: { Contact: '<sip:@@@>' } });
   world.run(50);
   expect(call.statuses).toEqual([200]);
@@ -137,10 +118,7 @@ test('a 200 whose Contact can not be read is an answer all the same: requests go
 
 test('an INVITE that makes no dialog, for its Record-Route can not be read, is 400 and no call', async () => {
   await using world = await World.start();
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
-  const call = alice.call('1002', { headers: { 'Record-Route': '<<' } });
-  world.run(50);
+  const { bob, call } = await called(world, { headers: { 'Record-Route': '<<' } });
   expect(call.statuses).toEqual([400]);
   expect(bob.calls).toEqual([]);
   world.settles();

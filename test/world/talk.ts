@@ -4,34 +4,99 @@ import type { World } from './world.ts';
 
 type PhoneWishes = Parameters<World['phone']>[1];
 
-/** A call in which 1001 (alice) and 1002 (bob) talk to each other. */
-export interface Talk {
+interface Wishes {
+  readonly alice?: PhoneWishes;
+  readonly bob?: PhoneWishes;
+  /** What alice offers; null is an INVITE without an offer. Without it: all that her phone can do. */
+  readonly offer?: string | null;
+  /** Fields of her INVITE. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A call of 1001 (alice) to 1002 (bob). */
+export interface Calling {
   readonly alice: Phone;
   readonly bob: Phone;
   /** As the caller sees it. */
   readonly call: PhoneCall;
+}
+
+/** A call in which alice and bob talk to each other. */
+export interface Talk extends Calling {
   /** As the callee sees it. */
   readonly answered: PhoneCall;
 }
 
-/** Registers two phones and lets alice call bob, who picks up. */
-export async function talk(
+const callOf = (alice: Phone, { offer, headers = {} }: Wishes): PhoneCall =>
+  alice.call('1002', { ...(offer === undefined ? {} : { sdp: offer }), headers });
+
+/** Registers two phones and lets alice call bob; 50 ms later his phone has said nothing yet. */
+export async function called(world: World, wishes: Wishes = {}): Promise<Calling> {
+  const alice = await world.registered('1001', wishes.alice);
+  const bob = await world.registered('1002', wishes.bob);
+  const call = callOf(alice, wishes);
+  world.run(50);
+  return { alice, bob, call };
+}
+
+/** As `called`, and bob's phone has been ringing for 50 ms. */
+export async function ringing(world: World, wishes: Wishes = {}): Promise<Calling> {
+  const calling = await called(world, wishes);
+  calling.bob.lastCall.answer(180);
+  world.run(50);
+  return calling;
+}
+
+/** As `called`, and bob has picked up. */
+export async function talk(world: World, wishes: Wishes & { readonly answer?: string } = {}): Promise<Talk> {
+  const calling = await called(world, wishes);
+  world.run(50);
+  const answered = calling.bob.lastCall;
+  answered.answer(200, wishes.answer === undefined ? {} : { sdp: wishes.answer });
+  world.run(100);
+  return { ...calling, answered };
+}
+
+/** As `talk`, but alice has not acknowledged the answer, nor will she by herself. */
+export async function unacknowledged(world: World, wishes: Wishes = {}): Promise<Talk> {
+  const calling = await called(world, wishes);
+  calling.alice.habits.acks = false;
+  world.run(50);
+  const answered = calling.bob.lastCall;
+  answered.answer(200);
+  world.run(100);
+  return { ...calling, answered };
+}
+
+/** As `talk`, and alice has asked to hold the call: her re-INVITE waits for bob, who does not agree by himself. */
+export async function pendingHold(world: World): Promise<Talk> {
+  const talking = await talk(world);
+  talking.bob.habits.agrees = false;
+  talking.call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  return talking;
+}
+
+/** A call of alice to the two phones of extension 1002. */
+export interface Forked {
+  readonly alice: Phone;
+  readonly desk: Phone;
+  readonly mobile: Phone;
+  /** As the caller sees it. */
+  readonly call: PhoneCall;
+}
+
+/** Registers alice and two phones of 1002 and lets her call there; 50 ms later neither has said anything yet. */
+export async function forked(
   world: World,
-  options: {
-    readonly alice?: PhoneWishes;
-    readonly bob?: PhoneWishes;
-    readonly offer?: string | null;
-    readonly answer?: string;
-  } = {},
-): Promise<Talk> {
-  const alice = await world.registered('1001', options.alice);
-  const bob = await world.registered('1002', options.bob);
-  const call = alice.call('1002', options.offer === undefined ? {} : { sdp: options.offer });
-  world.run(100);
-  const answered = bob.lastCall;
-  answered.answer(200, options.answer === undefined ? {} : { sdp: options.answer });
-  world.run(100);
-  return { alice, bob, call, answered };
+  wishes: Omit<Wishes, 'bob'> & { readonly desk?: PhoneWishes; readonly mobile?: PhoneWishes } = {},
+): Promise<Forked> {
+  const alice = await world.registered('1001', wishes.alice);
+  const desk = await world.registered('1002', wishes.desk);
+  const mobile = await world.registered('1002', wishes.mobile);
+  const call = callOf(alice, wishes);
+  world.run(50);
+  return { alice, desk, mobile, call };
 }
 
 /** Lets both phones say something and tells who was heard. */
