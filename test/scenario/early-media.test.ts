@@ -10,17 +10,16 @@ const alaw = [
   [101, 'telephone-event/8000'],
 ] as const;
 
-/** Alice, and the phones of extension 1002: the desk speaks all codecs, the mobile only A-law. */
-async function worldOfTwo() {
-  const world = await World.start();
-  const alice = await world.registered('1001');
-  const desk = await world.registered('1002');
-  const mobile = await world.registered('1002', { codecs: alaw });
-  return { world, alice, desk, mobile };
-}
-
 const sdpIn = ({ body }: SipResponse) => new TextDecoder().decode(body);
 const ring = (phone: Phone, status: number, sdp: string | null = null) => phone.lastCall.answer(status, { sdp });
+
+/** Alice has called two phones: the desk speaks all codecs and plays something, the mobile speaks only A-law. */
+async function deskPlays(world: World, mobile: { readonly codecs?: typeof alaw } = { codecs: alaw }) {
+  const calling = await forked(world, { mobile });
+  ring(calling.desk, 183, calling.desk.media.describe());
+  world.run(50);
+  return { ...calling, early: calling.call.last };
+}
 
 test('what the callee plays before it picks up is heard, and so is the caller (RFC 3960)', async () => {
   await using world = await World.start();
@@ -90,10 +89,8 @@ test('early media that leads to a refusal is heard until then', async () => {
 });
 
 test('of several phones that play only the first is heard; the others ring without sound', async () => {
-  const { world, alice, desk, mobile } = await worldOfTwo();
-  await using _ = world;
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { alice, desk, mobile, call } = await forked(world, { mobile: { codecs: alaw } });
   ring(mobile, 180);
   world.run(50);
   ring(desk, 183, desk.media.describe());
@@ -114,10 +111,7 @@ test('of several phones that play only the first is heard; the others ring witho
 
 test('a winner with the same answer stays in the dialog that the caller has heard', async () => {
   await using world = await World.start();
-  const { alice, desk, mobile, call } = await forked(world);
-  ring(desk, 183, desk.media.describe());
-  world.run(50);
-  const early = call.last;
+  const { alice, desk, mobile, call, early } = await deskPlays(world, {});
   mobile.lastCall.answer(200);
   world.run(50);
   expect(call.last.toTag).toBe(early.toTag);
@@ -131,13 +125,8 @@ test('a winner with the same answer stays in the dialog that the caller has hear
 });
 
 test('a winner with another answer comes with a new To tag; the first answer never changes', async () => {
-  const { world, alice, desk, mobile } = await worldOfTwo();
-  await using _ = world;
-  const call = alice.call('1002');
-  world.run(50);
-  ring(desk, 183, desk.media.describe());
-  world.run(50);
-  const early = call.last;
+  await using world = await World.start();
+  const { alice, mobile, call, early } = await deskPlays(world);
   expect(payloadTypesOf(sdpIn(early))).toEqual([0, 8, 101]);
   mobile.lastCall.answer(200);
   world.run(50);
@@ -166,13 +155,8 @@ test('a winner with another answer comes with a new To tag; the first answer nev
 });
 
 test('the one that played refuses, and another begins to play: a new dialog for the caller', async () => {
-  const { world, alice, desk, mobile } = await worldOfTwo();
-  await using _ = world;
-  const call = alice.call('1002');
-  world.run(50);
-  ring(desk, 183, desk.media.describe());
-  world.run(50);
-  const first = call.last;
+  await using world = await World.start();
+  const { alice, desk, mobile, call, early: first } = await deskPlays(world);
   ring(desk, 486);
   world.run(50);
   ring(mobile, 183, mobile.media.describe());
@@ -190,12 +174,8 @@ test('the one that played refuses, and another begins to play: a new dialog for 
 });
 
 test('a phone that was not heard may still win with a 200 that carries no description', async () => {
-  const { world, alice, desk, mobile } = await worldOfTwo();
-  await using _ = world;
-  const call = alice.call('1002');
-  world.run(50);
-  ring(desk, 183, desk.media.describe());
-  world.run(50);
+  await using world = await World.start();
+  const { alice, mobile, call } = await deskPlays(world);
   ring(mobile, 183, mobile.media.describe());
   world.run(50);
   mobile.lastCall.answer(200, { sdp: null });

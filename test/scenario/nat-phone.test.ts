@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
-import { called } from '../world/talk.ts';
+import { called, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 /** A phone that knows only its private address. */
@@ -63,10 +63,8 @@ test('it is called at the address that its REGISTER came from, with its own Cont
 
 test('a caller behind NAT is answered, and hung up on, where it is', async () => {
   await using world = await World.start();
-  const { alice, bob } = await called(world, { alice: behindNat });
-  bob.lastCall.answer(200);
-  world.run(100);
-  bob.lastCall.hangUp();
+  const { alice, answered } = await talk(world, { alice: behindNat });
+  answered.hangUp();
   world.run(100);
   expect(alice.log.at(-1)).toBe('BYE');
   expect(world.network.toNobody).toEqual([]);

@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
+import { ringing, talk } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 const users = ['1001', '1002', '1003', '1004'];
 
 test('one call more than max_concurrent_calls is 503 with Retry-After, before any work: no challenge, no record', async () => {
   await using world = await World.start({ users, config: { sip: { max_concurrent_calls: 1 } } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  const first = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(180);
-  world.run(50);
+  const { bob, call: first } = await ringing(world);
 
   const before = carol.heard.length;
   const second = carol.call('1004');
@@ -32,13 +28,8 @@ test('one call more than max_concurrent_calls is 503 with Retry-After, before an
 
 test('without a media port for the caller the call is 503 with Retry-After, and recorded', async () => {
   await using world = await World.start({ users, config: { media: { port_pool: { start: 20_000, end: 20_004 } } } });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  const first = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(200);
-  world.run(50);
+  const { bob, call: first } = await talk(world);
   expect(world.media.usage()).toEqual({ total: 4, inUse: 4 });
 
   const second = carol.call('1002');
@@ -93,12 +84,8 @@ test('with a media port for only one of two phones that one rings', async () => 
 
 test('a draining exchange refuses new calls with 503 and lets live ones go on', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  bob.habits.onInvite = 'answer';
-  const live = alice.call('1002');
-  world.run(50);
+  const { alice, bob, call: live } = await talk(world);
   let drained = false;
   const drain = world.exchange.calls.drain().then(() => {
     drained = true;

@@ -1,27 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
+import { forked } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const elsewhere = 'SIP;cause=200;text="Call completed elsewhere"';
-
-/** Alice, and the phones of extension 1002. */
-async function worldWith(phones: number, options: Parameters<typeof World.start>[0] = {}) {
-  const world = await World.start(options);
-  const alice = await world.registered('1001');
-  const bobs: Phone[] = [];
-  for (let i = 0; i < phones; i++) bobs.push(await world.registered('1002'));
-  return { world, alice, bobs };
-}
 
 const cancelOf = (phone: Phone) =>
   phone.heard.find((message) => message.kind === 'request' && message.method === 'CANCEL');
 
 test('all phones of an extension ring; one answers, the others are told that it was answered elsewhere (RFC 3326)', async () => {
-  const { world, alice, bobs } = await worldWith(3);
-  await using _ = world;
-  const [desk, mobile, tablet] = bobs as [Phone, Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const tablet = await world.registered('1002');
+  const { alice, desk, mobile, call } = await forked(world);
+  const bobs = [desk, mobile, tablet];
   for (const bob of bobs) bob.lastCall.answer(180);
   world.run(1000);
   expect(world.media.usage().inUse).toBe(8);
@@ -53,11 +44,8 @@ test('all phones of an extension ring; one answers, the others are told that it 
 });
 
 test('two answer at once: the later one gets ACK and BYE', async () => {
-  const { world, alice, bobs } = await worldWith(2, { network: { delay: { min: 10, max: 10 } } });
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(100);
+  await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
+  const { desk, mobile, call } = await forked(world);
   desk.lastCall.answer(180);
   mobile.lastCall.answer(180);
   world.run(100);
@@ -75,11 +63,8 @@ test('two answer at once: the later one gets ACK and BYE', async () => {
 });
 
 test('a phone that has not said a word when another answers is cancelled as soon as it does', async () => {
-  const { world, alice, bobs } = await worldWith(2);
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { desk, mobile, call } = await forked(world);
   desk.lastCall.answer(200);
   world.run(100);
   expect(mobile.log).not.toContain('CANCEL');
@@ -106,18 +91,16 @@ describe('the best response (RFC 3261 §16.7)', () => {
     [[488, 480], 488],
     [[603, 486], 603],
   ])('of %j the caller hears %i', async (said, heard) => {
-    const { world, alice, bobs } = await worldWith(2);
-    await using _ = world;
-    const call = alice.call('1002');
-    world.run(50);
-    bobs[0]?.lastCall.answer(said[0]!);
+    await using world = await World.start();
+    const { desk, mobile, call } = await forked(world);
+    desk.lastCall.answer(said[0]!);
     world.run(50);
     if (said[0]! < 600) {
       expect(call.statuses).toEqual([]);
-      bobs[1]?.lastCall.answer(said[1]!);
+      mobile.lastCall.answer(said[1]!);
       world.run(50);
     } else {
-      bobs[1]?.lastCall.answer(180);
+      mobile.lastCall.answer(180);
     }
     expect(call.statuses).toEqual([heard]);
     world.settles();
@@ -125,12 +108,14 @@ describe('the best response (RFC 3261 §16.7)', () => {
   });
 
   test('a silent phone counts least', async () => {
-    const { world, alice, bobs } = await worldWith(2);
-    await using _ = world;
-    world.network.partition(bobs[0]!.address);
+    await using world = await World.start();
+    const alice = await world.registered('1001');
+    const silent = await world.registered('1002');
+    const desk = await world.registered('1002');
+    world.network.partition(silent.address);
     const call = alice.call('1002');
     world.run(50);
-    bobs[1]?.lastCall.answer(480);
+    desk.lastCall.answer(480);
     world.run(33_000);
     expect(call.statuses).toEqual([480]);
     world.settles();
@@ -138,11 +123,8 @@ describe('the best response (RFC 3261 §16.7)', () => {
 });
 
 test('a 6xx ends the ringing everywhere', async () => {
-  const { world, alice, bobs } = await worldWith(2);
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { desk, mobile, call } = await forked(world);
   desk.lastCall.answer(180);
   mobile.lastCall.answer(180);
   world.run(50);
@@ -155,11 +137,8 @@ test('a 6xx ends the ringing everywhere', async () => {
 });
 
 test('a 200 that crosses the CANCEL of a 6xx is acknowledged and hung up', async () => {
-  const { world, alice, bobs } = await worldWith(2, { network: { delay: { min: 10, max: 10 } } });
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(100);
+  await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
+  const { desk, mobile, call } = await forked(world);
   mobile.lastCall.answer(180);
   world.run(100);
   desk.lastCall.answer(600);
@@ -173,11 +152,8 @@ test('a 200 that crosses the CANCEL of a 6xx is acknowledged and hung up', async
 });
 
 test('one phone refuses, the other goes on ringing and answers', async () => {
-  const { world, alice, bobs } = await worldWith(2);
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { desk, mobile, call } = await forked(world);
   desk.lastCall.answer(486);
   mobile.lastCall.answer(180);
   world.run(5000);
@@ -189,11 +165,8 @@ test('one phone refuses, the other goes on ringing and answers', async () => {
 });
 
 test('180, 183 and 180 again reach the caller in that order, what is said twice once', async () => {
-  const { world, alice, bobs } = await worldWith(2);
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { desk, mobile, call } = await forked(world);
   for (const [bob, status] of [
     [desk, 180],
     [mobile, 180],
@@ -211,11 +184,8 @@ test('180, 183 and 180 again reach the caller in that order, what is said twice 
 });
 
 test('that one of several phones has gone (199) is nothing that the caller hears (RFC 6228)', async () => {
-  const { world, alice, bobs } = await worldWith(2);
-  await using _ = world;
-  const [desk, mobile] = bobs as [Phone, Phone];
-  const call = alice.call('1002');
-  world.run(50);
+  await using world = await World.start();
+  const { desk, mobile, call } = await forked(world);
   desk.lastCall.answer(199);
   world.run(50);
   expect(call.statuses).toEqual([]);

@@ -1,17 +1,15 @@
 import { expect, test } from 'vitest';
-import { called } from '../world/talk.ts';
+import { called, forked } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 const users = ['1001', '1002', '1003', '1004'];
+const toCarol = { headers: { Contact: `<sip:1003@${exchangeIp}>` } };
 
 test('a 302 to a number of ours is followed', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  const { bob, call } = await called(world);
+  bob.lastCall.answer(302, toCarol);
   world.run(50);
   carol.lastCall.answer(180);
   world.run(50);
@@ -38,11 +36,8 @@ test('a 302 to a foreign host is 404, and no packet goes there', async () => {
 
 test('several Contacts of a 300 ring together', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const others = [await world.registered('1003'), await world.registered('1004')];
-  const call = alice.call('1002', { headers: { 'Max-Breadth': '4' } });
-  world.run(50);
+  const { bob, call } = await called(world, { headers: { 'Max-Breadth': '4' } });
   bob.lastCall.answer(300, { headers: { Contact: `<sip:1003@${exchangeIp}>, <sip:1004@${exchangeIp}>` } });
   world.run(50);
   for (const other of others) expect(other.lastCall.invite.headers.get('Max-Breadth')).toBe('2');
@@ -56,12 +51,9 @@ test('several Contacts of a 300 ring together', async () => {
 
 test('phones that redirect in a circle are each called once', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  const { bob, call } = await called(world);
+  bob.lastCall.answer(302, toCarol);
   world.run(50);
   carol.lastCall.answer(302, { headers: { Contact: `<sip:1002@${exchangeIp}>` } });
   world.run(50);
@@ -83,13 +75,10 @@ test('a 302 whose Contact can not be read leads nowhere', async () => {
 
 test('a redirection of one phone leaves the others ringing', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const [desk, mobile] = [await world.registered('1002'), await world.registered('1002')];
   const carol = await world.registered('1003');
-  const call = alice.call('1002');
-  world.run(50);
+  const { desk, mobile, call } = await forked(world);
   mobile.lastCall.answer(180);
-  desk.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  desk.lastCall.answer(302, toCarol);
   world.run(50);
   expect(carol.calls).toHaveLength(1);
   mobile.lastCall.answer(200);
@@ -105,15 +94,12 @@ test('a redirection of one phone leaves the others ringing', async () => {
 
 test('a phone that plays early media and then redirects: the next one is offered the same, and answers anew', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003', { codecs: [[8, 'PCMA/8000']] });
-  const call = alice.call('1002');
-  world.run(50);
+  const { bob, call } = await called(world);
   bob.lastCall.answer(183, { sdp: bob.media.describe() });
   world.run(50);
   const early = call.last;
-  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  bob.lastCall.answer(302, toCarol);
   world.run(50);
   carol.lastCall.answer(200);
   world.run(50);
@@ -145,12 +131,9 @@ test('a chain of redirections is followed ten times and no further', async () =>
 
 test('a refusal that names a Contact is no redirection', async () => {
   await using world = await World.start({ users });
-  const alice = await world.registered('1001');
-  const bob = await world.registered('1002');
   const carol = await world.registered('1003');
-  const call = alice.call('1002');
-  world.run(50);
-  bob.lastCall.answer(486, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  const { bob, call } = await called(world);
+  bob.lastCall.answer(486, toCarol);
   world.run(50);
   expect(call.statuses).toEqual([486]);
   expect(carol.calls).toEqual([]);
