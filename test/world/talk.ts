@@ -14,7 +14,7 @@ interface Wishes {
 }
 
 /** A call of 1001 (alice) to 1002 (bob). */
-export interface Calling {
+interface Calling {
   readonly alice: Phone;
   readonly bob: Phone;
   /** As the caller sees it. */
@@ -47,25 +47,24 @@ export async function ringing(world: World, wishes: Wishes = {}): Promise<Callin
   return calling;
 }
 
-/** As `called`, and bob has picked up. */
-export async function talk(world: World, wishes: Wishes & { readonly answer?: string } = {}): Promise<Talk> {
-  const calling = await called(world, wishes);
+function pickedUp(world: World, calling: Calling, answer?: string): Talk {
   world.run(50);
   const answered = calling.bob.lastCall;
-  answered.answer(200, wishes.answer === undefined ? {} : { sdp: wishes.answer });
+  answered.answer(200, answer === undefined ? {} : { sdp: answer });
   world.run(100);
   return { ...calling, answered };
+}
+
+/** As `called`, and bob has picked up. */
+export async function talk(world: World, wishes: Wishes & { readonly answer?: string } = {}): Promise<Talk> {
+  return pickedUp(world, await called(world, wishes), wishes.answer);
 }
 
 /** As `talk`, but alice has not acknowledged the answer, nor will she by herself. */
 export async function unacknowledged(world: World, wishes: Wishes = {}): Promise<Talk> {
   const calling = await called(world, wishes);
   calling.alice.habits.acks = false;
-  world.run(50);
-  const answered = calling.bob.lastCall;
-  answered.answer(200);
-  world.run(100);
-  return { ...calling, answered };
+  return pickedUp(world, calling);
 }
 
 /** As `talk`, and alice has asked to hold the call: her re-INVITE waits for bob, who does not agree by himself. */
@@ -78,7 +77,7 @@ export async function pendingHold(world: World): Promise<Talk> {
 }
 
 /** A call of alice to the two phones of extension 1002. */
-export interface Forked {
+interface Forked {
   readonly alice: Phone;
   readonly desk: Phone;
   readonly mobile: Phone;
