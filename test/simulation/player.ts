@@ -169,7 +169,13 @@ export class Player {
 
   #ring(call: PhoneCall): void {
     this.#respond(call, this.#chance.pick([180, 180, 180, 183, 181, 182, 199]));
+    if (this.#chance.happens(0.15)) this.#later(this.#chance.between(0, 3000), call, () => this.#askEarly(call));
     if (this.#chance.happens(0.2)) this.#later(this.#chance.between(0, 3000), call, () => this.#ring(call));
+  }
+
+  /** What a phone may ask before it has answered, and what it must not (RFC 3261 §15). */
+  #askEarly(call: PhoneCall): void {
+    if (call.state === 'trying') call.request(this.#chance.pick(['OPTIONS', 'UPDATE', 'INFO', 'REFER', 'BYE']));
   }
 
   #ringAndAnswer(call: PhoneCall): void {

@@ -14,7 +14,8 @@ export interface BranchUser {
   onAnswer(branch: Branch, response: SipResponse, dialog: Dialog): void;
   onRefused(branch: Branch, response: SipResponse): void;
   onFailure(branch: Branch, failure: Failure): void;
-  onRequest(branch: Branch, transaction: ServerTransaction): void;
+  /** A request of the phone, which may not have answered yet. */
+  onRequest(transaction: ServerTransaction, dialog: Dialog): void;
   onRequestCancelled(branch: Branch, invite: ServerTransaction): void;
 }
 
@@ -74,7 +75,7 @@ export class Branch implements Disposable {
           onRefused: (response) => user.onRefused(this, response),
           onFailure: (failure) => user.onFailure(this, failure),
           dialog: {
-            onRequest: (transaction) => user.onRequest(this, transaction),
+            onRequest: (transaction, dialog) => user.onRequest(transaction, dialog),
             onCancel: (invite) => user.onRequestCancelled(this, invite),
           },
         },

@@ -62,7 +62,12 @@ type CallEvent =
   | { readonly type: 'answer'; readonly branch: Branch; readonly response: SipResponse; readonly dialog: Dialog }
   | { readonly type: 'refused'; readonly branch: Branch; readonly response: SipResponse }
   | { readonly type: 'branch failed'; readonly branch: Branch; readonly failure: Failure }
-  | { readonly type: 'request'; readonly from: 'caller' | 'callee'; readonly transaction: ServerTransaction }
+  | {
+      readonly type: 'request';
+      readonly from: 'caller' | 'callee';
+      readonly transaction: ServerTransaction;
+      readonly dialog: Dialog;
+    }
   | { readonly type: 'request cancelled'; readonly invite: ServerTransaction }
   | { readonly type: 'timeout'; readonly ending: Ending }
   | { readonly type: 'shutdown' };
@@ -125,7 +130,8 @@ export class Call {
     this.#invite = context.userAgent.receiveInvite(transaction, parties.callee, {
       onCancel: (cancel) => this.#inbox.post({ type: 'caller cancelled', cancel }),
       dialog: {
-        onRequest: (request) => this.#inbox.post({ type: 'request', from: 'caller', transaction: request }),
+        onRequest: (request, dialog) =>
+          this.#inbox.post({ type: 'request', from: 'caller', transaction: request, dialog }),
         onCancel: (invite) => this.#inbox.post({ type: 'request cancelled', invite }),
       },
     });
@@ -190,7 +196,7 @@ export class Call {
       case 'branch failed':
         return this.#drop(event.branch, refusalOfFailure(event.failure));
       case 'request':
-        return this.#onRequest(event.from, event.transaction);
+        return this.#onRequest(event.from, event.transaction, event.dialog);
       case 'request cancelled':
         return this.#conversation?.onRequestCancelled(event.invite);
       case 'timeout':
@@ -254,7 +260,7 @@ export class Call {
         onAnswer: (from, response, dialog) => this.#inbox.post({ type: 'answer', branch: from, response, dialog }),
         onRefused: (from, response) => this.#inbox.post({ type: 'refused', branch: from, response }),
         onFailure: (from, failure) => this.#inbox.post({ type: 'branch failed', branch: from, failure }),
-        onRequest: (_from, transaction) => this.#inbox.post({ type: 'request', from: 'callee', transaction }),
+        onRequest: (transaction, dialog) => this.#inbox.post({ type: 'request', from: 'callee', transaction, dialog }),
         onRequestCancelled: (_from, invite) => this.#inbox.post({ type: 'request cancelled', invite }),
       },
     });
@@ -449,20 +455,18 @@ export class Call {
 
   // --- requests inside the dialogs ---
 
-  #onRequest(from: 'caller' | 'callee', transaction: ServerTransaction): void {
+  #onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void {
     const conversation = this.#conversation;
     if (conversation) return conversation.onRequest(conversation[from], transaction);
     const { userAgent } = this.#context;
-    if (transaction.request.method !== 'BYE') return answerWithin(userAgent, this.#invite.dialog, transaction);
+    if (transaction.request.method !== 'BYE') return answerWithin(userAgent, dialog, transaction);
     // A caller may leave an early dialog with BYE instead of CANCEL (RFC 3261 §15).
     transaction.respond(userAgent.response(transaction, 200));
     this.#end(refused('caller', 487, 'The caller hung up'));
   }
 
-  #refuseRequest({ from, transaction }: CallEvent & { readonly type: 'request' }, error: unknown): void {
-    const response = this.#context.userAgent.refusal(transaction, error);
-    const dialog = this.#conversation ? this.#conversation[from].dialog : this.#invite.dialog;
-    dialog.reject(transaction, response);
+  #refuseRequest({ transaction, dialog }: CallEvent & { readonly type: 'request' }, error: unknown): void {
+    dialog.reject(transaction, this.#context.userAgent.refusal(transaction, error));
   }
 
   // --- the end ---

@@ -21,7 +21,8 @@ export interface DialogState {
   readonly remote: NameAddress;
   /** The peer's Contact: the Request-URI of our requests. */
   remoteTarget: Uri;
-  readonly routeSet: readonly NameAddress[];
+  /** The proxies to go by, first hop first; fixed once the dialog is confirmed. */
+  routeSet: readonly NameAddress[];
   /** Whether it was asked for by a SIPS URI, so that our Contact is one too. */
   readonly sips: boolean;
   /** CSeq number of our last request. */
@@ -60,11 +61,16 @@ export function dialogStateOfResponse(request: SipRequest, response: SipResponse
     local: request.from,
     remote: response.to,
     remoteTarget: contactOf(response) ?? request.uri,
-    routeSet: [...response.headers.all(RecordRoute)].reverse(),
+    routeSet: routeSetOf(response),
     sips: isSips(request.uri),
     localSequence: request.cseq.number,
     remoteSequence: null,
   };
+}
+
+/** The proxies to the peer that has answered our request. Throws SipSyntaxError where they can't be read. */
+export function routeSetOf(response: SipResponse): readonly NameAddress[] {
+  return [...response.headers.all(RecordRoute)].reverse();
 }
 
 /** Whether every hop to this URI is to be encrypted (RFC 3261 §19.1). */

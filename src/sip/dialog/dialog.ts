@@ -20,12 +20,12 @@ import type {
 import type { Flow } from '../transport/index.ts';
 import { Accepted, type AcceptUser } from './accepted.ts';
 import { addressed } from './addressed.ts';
-import { contactOf, type DialogState } from './dialog-state.ts';
+import { contactOf, type DialogState, routeSetOf } from './dialog-state.ts';
 
 /** What a dialog tells its owner. */
 export interface DialogUser {
-  /** A request inside the dialog, in order, to be answered through its transaction. Not ACK, not CANCEL. */
-  onRequest(transaction: ServerTransaction): void;
+  /** A request inside `dialog`, in order, to be answered through its transaction. Not ACK, not CANCEL. */
+  onRequest(transaction: ServerTransaction, dialog: Dialog): void;
   /** The peer cancels a re-INVITE that we have not answered. */
   onCancel?(invite: ServerTransaction): void;
 }
@@ -80,7 +80,9 @@ export class Dialog {
   #ended = false;
   /** Whether our BYE is due or has been sent. */
   #leaving = false;
-  /** Our INVITE that has no final response yet. */
+  /** Whether our INVITE that opens the dialog has no final response yet. */
+  #early: boolean;
+  /** Our re-INVITE that has no final response yet. */
   #inviteSent: SentInvite | null = null;
   /** The peer's INVITE that we have not answered. */
   #inviteReceived: ServerTransaction | null = null;
@@ -97,6 +99,8 @@ export class Dialog {
     readonly context: DialogContext;
     /** The peer's INVITE that opens the dialog, while it has no final answer. */
     readonly opening?: ServerTransaction;
+    /** Whether it is opened by a provisional response to our INVITE, to be confirmed by a 2xx. */
+    readonly early?: boolean;
   }) {
     this.state = options.state;
     this.contactUser = options.contactUser;
@@ -104,6 +108,7 @@ export class Dialog {
     this.#context = options.context;
     this.#accepted = new Accepted(options.context.clock, options.context.transactions.timers);
     this.#inviteReceived = options.opening ?? null;
+    this.#early = options.early ?? false;
     this.#flow = options.flow;
     this.#hold = options.flow.hold();
     this.#context.add(this);
@@ -120,7 +125,17 @@ export class Dialog {
 
   /** Whether an INVITE of either side waits for its final response or its ACK: no other may begin (RFC 3261 §14). */
   get busy(): boolean {
-    return this.#inviteSent !== null || this.#inviteReceived !== null || this.#accepted.waiting;
+    return this.#early || this.#inviteSent !== null || this.#inviteReceived !== null || this.#accepted.waiting;
+  }
+
+  /**
+   * Takes the 2xx to our INVITE: from now on requests go where it says, whatever the provisional response has said
+   * (RFC 3261 §13.2.2.4). Throws SipSyntaxError where the proxies to come back by can't be read.
+   */
+  confirm(response: SipResponse): void {
+    this.state.routeSet = routeSetOf(response);
+    this.refreshTarget(response);
+    this.#early = false;
   }
 
   /** Sends a request inside the dialog. */
@@ -264,7 +279,7 @@ export class Dialog {
   /**
    * Takes a request that arrived inside the dialog. Throws SipError: 500 when it is older than one already seen
    * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2) or still waits for
-   * the answer to its offer (RFC 5407 §3.1.5).
+   * the answer to its offer (RFC 5407 §3.1.5), 481 for the BYE of a callee that has not answered.
    */
   receive(transaction: ServerTransaction): void {
     const { request } = transaction;
@@ -274,8 +289,10 @@ export class Dialog {
     }
     this.state.remoteSequence = number;
     if (this.#leaving) return this.#part(transaction);
+    // A callee refuses the INVITE, it doesn't hang up (RFC 3261 §15): to a BYE there is no call yet.
+    if (this.#early && request.method === 'BYE') throw new SipError(481, 'Call/Transaction Does Not Exist');
     if (request.method === 'INVITE') {
-      if (this.#inviteSent) throw new SipError(491, 'Request Pending');
+      if (this.#early || this.#inviteSent) throw new SipError(491, 'Request Pending');
       if (this.#inviteReceived) {
         const retryAfter = String(this.#context.random.below(10));
         throw new SipError(500, 'Another INVITE Is Pending', { headers: { 'Retry-After': retryAfter } });
@@ -294,7 +311,7 @@ export class Dialog {
     }
     this.moveTo(transaction.flow);
     try {
-      this.user.onRequest(transaction);
+      this.user.onRequest(transaction, this);
     } catch (error) {
       if (this.#inviteReceived === transaction) this.#inviteReceived = null;
       throw error;

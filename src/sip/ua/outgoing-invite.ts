@@ -18,7 +18,7 @@ export interface OutgoingInviteUser {
   onAnswer(response: SipResponse, dialog: Dialog): void;
   onRefused(response: SipResponse): void;
   onFailure(failure: Failure): void;
-  /** What the dialog hears once it is confirmed. */
+  /** What its dialogs hear: the early ones that provisional responses open, and the confirmed one. */
   readonly dialog: DialogUser;
 }
 
@@ -30,6 +30,9 @@ const nobody: OutgoingInviteUser = {
   dialog: { onRequest: () => {} },
 };
 
+/** How many early dialogs a forking proxy may open by one INVITE; requests in further ones get 481. */
+const mostEarlyDialogs = 32;
+
 /**
  * The UAC side of an INVITE that begins a call (RFC 3261 §13.2). It looks after itself to the end: once cancelled,
  * or once a first 2xx has been taken, every further 2xx is acknowledged and its dialog ended with a BYE.
@@ -40,6 +43,9 @@ export class OutgoingInvite {
   /** Who hears of it, until there is nothing left to hear; the transaction outlives the call by half a minute. */
   #user: OutgoingInviteUser;
   readonly #contactUser: string | null;
+  /** By To tag, until the INVITE is answered, refused or cancelled. */
+  readonly #early = new Map<string, Dialog>();
+  /** By To tag, those that a 2xx has made. */
   readonly #dialogs = new Map<string, Dialog>();
   #progress: 'calling' | 'proceeding' | 'answered' | 'over' = 'calling';
   #cancel: Readonly<Record<string, string>> | null = null;
@@ -74,12 +80,14 @@ export class OutgoingInvite {
   cancel(headers: Readonly<Record<string, string>> = {}): void {
     if (this.#cancel || this.#progress === 'over' || this.#progress === 'answered') return;
     this.#cancel = headers;
-    this.#user = nobody;
+    this.#leave();
     if (this.#progress === 'proceeding') this.#sendCancel();
   }
 
-  /** The user, who hears this one thing and no more. */
+  /** The user, who hears this one thing and no more. The early dialogs end. */
   #leave(): OutgoingInviteUser {
+    for (const dialog of this.#early.values()) dialog.end();
+    this.#early.clear();
     const user = this.#user;
     this.#user = nobody;
     return user;
@@ -106,8 +114,35 @@ export class OutgoingInvite {
       this.#progress = 'proceeding';
       if (this.#cancel) return this.#sendCancel();
     }
+    if (response.status === 100) return;
+    if (this.#progress === 'proceeding' && !this.#cancel) this.#note(response);
     // A response without a tag makes no dialog, but phones send them: one early dialog without name.
-    if (response.status > 100) this.#user.onProvisional(response, response.toTag ?? '');
+    this.#user.onProvisional(response, response.toTag ?? '');
+  }
+
+  /** Opens the early dialog of a provisional response (RFC 3261 §12.1.2), or ends it with a 199 (RFC 6228 §4). */
+  #note(response: SipResponse): void {
+    const tag = response.toTag;
+    if (tag === null) return;
+    const known = this.#early.get(tag);
+    if (response.status === 199) {
+      known?.end();
+      this.#early.delete(tag);
+    } else if (!known && this.#early.size < mostEarlyDialogs) {
+      const state = this.#stateOf(response);
+      if (state) this.#early.set(tag, this.#open(state, this.#user.dialog, true));
+    }
+  }
+
+  #open(state: DialogState, user: DialogUser, early: boolean): Dialog {
+    return new Dialog({
+      state,
+      flow: this.transaction.flow,
+      contactUser: this.#contactUser,
+      user,
+      context: this.#context,
+      early,
+    });
   }
 
   #onSuccess(response: SipResponse): void {
@@ -119,16 +154,17 @@ export class OutgoingInvite {
       return;
     }
     const state = this.#stateOf(response);
-    if (!state) return;
+    if (!state) {
+      if (this.#progress !== 'answered' && this.#progress !== 'over') this.#onFailure('transport error');
+      return;
+    }
     const first = this.#progress !== 'answered' && !this.#cancel;
+    const early = this.#early.get(tag);
+    // The others end.
+    this.#early.delete(tag);
     const user = this.#leave();
-    const dialog = new Dialog({
-      state,
-      flow: this.transaction.flow,
-      contactUser: this.#contactUser,
-      user: user.dialog,
-      context: this.#context,
-    });
+    early?.confirm(response);
+    const dialog = early ?? this.#open(state, user.dialog, false);
     this.#dialogs.set(tag, dialog);
     this.#progress = 'answered';
     if (first) return user.onAnswer(response, dialog);
@@ -137,13 +173,12 @@ export class OutgoingInvite {
     dialog.bye(this.#cancel ?? {});
   }
 
-  /** The dialog that a 2xx makes; null when it makes none: whoever sent it can't be reached to be told. */
+  /** The dialog that a response makes; null when it makes none: whoever sent it can't be reached. */
   #stateOf(response: SipResponse): DialogState | null {
     try {
       return dialogStateOfResponse(this.transaction.request, response);
     } catch (error) {
       if (!(error instanceof SipSyntaxError)) throw error;
-      if (this.#progress !== 'answered' && this.#progress !== 'over') this.#onFailure('transport error');
       return null;
     }
   }
