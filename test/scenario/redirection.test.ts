@@ -34,6 +34,33 @@ test('a 302 to a foreign host is 404, and no packet goes there', async () => {
   expect(world.cdrs).toMatchObject([{ status: 'failed', termination_reason: 'unreachable', sip_status: 404 }]);
 });
 
+test.each([
+  ['to a number of ours that is not registered is 480', `<sip:1003@${exchangeIp}>`, 480],
+  ['that names one such number among strangers is 480', `<sip:1003@192.0.2.7>, <sip:1003@${exchangeIp}>`, 480],
+  ['to a number that we do not have is 404', `<sip:1999@${exchangeIp}>`, 404],
+])('a 302 %s', async (_, contact, status) => {
+  await using world = await World.start({ users });
+  const { bob, call } = await called(world);
+  bob.lastCall.answer(302, { headers: { Contact: contact } });
+  world.run(50);
+  expect(call.statuses).toEqual([status]);
+  world.settles();
+  expect(world.cdrs).toMatchObject([
+    { termination_reason: 'unreachable', sip_status: status, terminated_by: 'callee' },
+  ]);
+});
+
+test('a 302 that names one number twice calls it once', async () => {
+  await using world = await World.start({ users });
+  const { bob, call } = await called(world);
+  const carol = await world.registered('1003');
+  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>, <sip:1003@${exchangeIp};user=phone>` } });
+  world.run(50);
+  expect(carol.calls).toHaveLength(1);
+  call.cancel();
+  world.settles();
+});
+
 test('several Contacts of a 300 ring together', async () => {
   await using world = await World.start({ users });
   const others = [await world.registered('1003'), await world.registered('1004')];

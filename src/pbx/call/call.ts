@@ -318,10 +318,9 @@ export class Call {
   }
 
   #onRefused(branch: Branch, response: SipResponse): void {
-    if (!this.#fork.has(branch)) return;
-    if (this.#winner || !this.#fork.redirect(branch, response)) {
-      return this.#drop(branch, { status: response.status, reason: response.reason, by: 'phone' });
-    }
+    if (!this.#fork.has(branch) || this.#winner) return;
+    const refusal = this.#fork.redirect(branch, response);
+    if (refusal) return this.#drop(branch, refusal);
     this.#noteSilence(branch);
     if (this.#fork.size === 0) this.#giveUp();
   }

@@ -6,7 +6,7 @@ import {
   type SipResponse,
   SipSyntaxError,
 } from '../../sip/message/index.ts';
-import type { DialPlan, Target } from '../routing/index.ts';
+import type { DialPlan, Plan, Target } from '../routing/index.ts';
 import { type BranchRefusal, bestResponse } from './best-response.ts';
 import type { Branch } from './branch.ts';
 import { refusalOfMedia } from './session-body.ts';
@@ -53,7 +53,7 @@ export class Fork implements Disposable {
     return [...this.#branches.keys()].filter((branch) => branch !== winner);
   }
 
-  /** Calls those `targets` that have not been called yet, which share `breadth` (RFC 5393 §5.3.3). */
+  /** Calls those `targets` that have not been called yet, each once, which share `breadth` (RFC 5393 §5.3.3). */
   ring(targets: readonly Target[], breadth: number | null): void {
     const fresh = this.#unvisited(targets);
     const share = breadth === null ? null : Math.floor(breadth / fresh.length);
@@ -76,15 +76,23 @@ export class Fork implements Disposable {
     }
   }
 
-  /** Calls the phones that the 3xx of `branch` leads to, in its place; false when it leads to none. */
-  redirect(branch: Branch, response: SipResponse): boolean {
-    if (response.status < 300 || response.status >= 400) return false;
-    const targets = this.#redirected(response);
-    if (targets.length === 0) return false;
+  /**
+   * Calls the phones that the 3xx of `branch` leads to, in its place. What the response comes to as a refusal where it
+   * leads to none: 480 where it names an extension of ours that is not registered.
+   */
+  redirect(branch: Branch, response: SipResponse): BranchRefusal | null {
+    const { status, reason } = response;
+    if (status < 300 || status >= 400) return { status, reason, by: 'phone' };
+    const plans = this.#redirected(response);
+    const targets = this.#unvisited(plans.flatMap((plan) => (plan.kind === 'ring' ? plan.targets : [])));
+    if (targets.length === 0) {
+      const away = plans.some((plan) => plan.kind === 'refuse' && plan.status === 480);
+      return away ? { status: 480, reason: null, by: 'phone' } : { status, reason, by: 'phone' };
+    }
     const share = this.#branches.get(branch) ?? null;
     this.remove(branch);
     this.ring(targets, share);
-    return true;
+    return null;
   }
 
   /** Notes that `branch` has come to nothing. */
@@ -108,18 +116,19 @@ export class Fork implements Disposable {
   }
 
   #unvisited(targets: readonly Target[]): readonly Target[] {
-    return targets.filter(({ uri }) => !this.#visited.has(formatUri(uri)));
+    // Two Contacts may lead to the same phone; one URI on two flows is two phones with the same private address.
+    const each = new Map(targets.map((target) => [`${formatUri(target.uri)} ${target.flow.id}`, target]));
+    return [...each.values()].filter(({ uri }) => !this.#visited.has(formatUri(uri)));
   }
 
-  /** The phones that a 3xx leads to: those of our own directory, each once and a bounded number in all. */
-  #redirected(response: SipResponse): readonly Target[] {
-    const targets: Target[] = [];
+  /** Where the Contacts of a 3xx lead, of which a call follows a bounded number. */
+  #redirected(response: SipResponse): readonly Plan[] {
+    const plans: Plan[] = [];
     for (const contact of contactsOf(response)) {
       if (contact === '*' || ++this.#redirections > maxRedirections) continue;
-      const plan = this.#dialPlan.plan(contact.uri);
-      if (plan.kind === 'ring') targets.push(...plan.targets);
+      plans.push(this.#dialPlan.plan(contact.uri));
     }
-    return this.#unvisited(targets);
+    return plans;
   }
 }
 
