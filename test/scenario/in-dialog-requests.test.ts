@@ -97,6 +97,25 @@ test.each([302, 401, 404, 405, 480, 501, 502])(
   },
 );
 
+test('a 415 names what can be taken: to a change a session description, to INFO what the phone says (RFC 3261 section 21.4.13)', async () => {
+  await using world = await World.start();
+  const { bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  for (const [begin, accept] of [
+    [() => call.reinvite({ direction: 'sendonly' }), 'application/sdp'],
+    [() => call.request('INFO', { body: 'x' }), 'application/dtmf-relay'],
+  ] as const) {
+    begin();
+    world.run(100);
+    answered.agree(answered.waiting.pop()!, { status: 415, headers: { Accept: 'application/dtmf-relay' } });
+    world.run(100);
+    expect([call.last.status, call.last.headers.get('Accept')]).toEqual([415, accept]);
+  }
+  bob.habits.agrees = true;
+  call.hangUp();
+  world.settles();
+});
+
 test('INFO to a phone that has lost the call ends it: 481, and BYE to the one who asked', async () => {
   await using world = await World.start();
   const { alice, bob, call, answered } = await talk(world);

@@ -1,3 +1,5 @@
+import { acceptable } from './session-body.ts';
+
 /** How a branch of a call ended without an answer. */
 export interface BranchRefusal {
   readonly status: number;
@@ -54,6 +56,6 @@ function presentable(refusal: BranchRefusal): BranchRefusal {
   if (status >= 300 && status < 400) return { ...refusal, status: 404, reason: null };
   if (status === 401 || status === 407 || status === 503) return { ...refusal, status: 500, reason: null };
   if (betweenUs.has(status)) return { ...refusal, status: 480, reason: null };
-  if (status === 415) return { ...refusal, headers: { Accept: 'application/sdp' } };
+  if (status === 415) return { ...refusal, headers: acceptable };
   return refusal;
 }

@@ -125,7 +125,10 @@ export class Conversation {
         onResponse: (response) => {
           if (response.status < 200) return;
           if (response.status === 481) return this.#lost(to, transaction);
-          transaction.respond(userAgent.response(transaction, presentableWithin(response.status)));
+          // What the phone takes instead, only it can say (RFC 3261 §21.4.13).
+          const accept = response.status === 415 ? response.headers.get('Accept') : undefined;
+          const said = accept === undefined ? {} : { Accept: accept };
+          transaction.respond(userAgent.response(transaction, presentableWithin(response.status), said));
         },
         onFailure: (failure) => {
           // At a timeout whoever asked has given up as well (RFC 4320 §4.2): what comes next finds out who is gone.

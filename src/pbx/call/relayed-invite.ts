@@ -6,7 +6,7 @@ import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { Side } from './conversation.ts';
 import { broken } from './ending.ts';
-import { type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
+import { acceptable, type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 
 /**
  * A re-INVITE of one side on its way to the other and back: hold, resume, another codec, or no offer at all, in which
@@ -190,7 +190,8 @@ export class RelayedInvite {
     this.#rollback();
     this.#finish();
     const { userAgent } = this.#context;
-    this.#from.dialog.reject(this.transaction, userAgent.response(this.transaction, status));
+    const headers = status === 415 ? acceptable : {};
+    this.#from.dialog.reject(this.transaction, userAgent.response(this.transaction, status, headers));
   }
 
   #finish(): void {

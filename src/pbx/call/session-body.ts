@@ -18,6 +18,9 @@ const encoder = new TextEncoder();
 const sdpType = 'application/sdp';
 const identity = 'identity';
 
+/** What a 415 to an INVITE says that can be taken (RFC 3261 §21.4.13). */
+export const acceptable: Readonly<Record<string, string>> = { Accept: sdpType };
+
 export function sdpBody(description: SessionDescription): Body {
   return { body: encoder.encode(formatSessionDescription(description)), contentType: sdpType };
 }
@@ -38,7 +41,7 @@ export function sdpOf(message: SipMessage): SessionDescription | null {
     const boundary = name.startsWith('multipart/') && type?.params.get('boundary');
     const parts = boundary ? partsOf(new TextDecoder().decode(message.body), boundary) : [];
     const sdp = parts.find((part) => part.type === sdpType);
-    if (!sdp) throw unsupported({ Accept: sdpType });
+    if (!sdp) throw unsupported(acceptable);
     return parseSessionDescription(sdp.body);
   } catch (error) {
     throw refusalOfMedia(error, 400);
