@@ -136,6 +136,32 @@ test('a video line is refused with port 0, in its place, and not offered to the 
   world.settles();
 });
 
+test('a phone that talks RTP/AVPF hears one that knows RTP/AVP alone, each in its own profile (RFC 4585 section 5)', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001');
+  const bob = await world.registered('1002');
+  const withFeedback = `${alice.media.describe().replace('RTP/AVP', 'RTP/AVPF')}a=rtcp-fb:* trr-int 1000\r\n`;
+  const call = alice.call('1002', { sdp: withFeedback });
+  world.run(100);
+  bob.lastCall.answer(200);
+  world.run(100);
+  const profile = (sdp: string | null) => /^m=audio \d+ (\S+)/m.exec(sdp ?? '')?.[1];
+  const talking = { alice, bob, call, answered: bob.lastCall };
+  expect([profile(call.remoteSdp), profile(bob.lastCall.remoteSdp)]).toEqual(['RTP/AVPF', 'RTP/AVP']);
+  expect(bob.lastCall.remoteSdp).not.toContain('rtcp-fb');
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+
+  // A change keeps the profile of each side, whoever asks for it.
+  bob.lastCall.reinvite({ direction: 'sendrecv' });
+  world.run(100);
+  call.reinvite({ sdp: withFeedback });
+  world.run(100);
+  expect([profile(call.remoteSdp), profile(bob.lastCall.remoteSdp)]).toEqual(['RTP/AVPF', 'RTP/AVP']);
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+  call.hangUp();
+  world.settles();
+});
+
 test('the callee is offered the codecs in the order of codec_priority, the caller answered in that of its offer', async () => {
   await using world = await World.start({ config: { media: { codec_priority: ['pcma', 'g722', 'pcmu'] } } });
   const { call, answered } = await talk(world, {
