@@ -21,7 +21,6 @@ import { Exchange } from './exchange.ts';
 
 /** What a running exchange is asked by the process around it. */
 export interface RunningExchange {
-  readonly exchange: Exchange;
   /** Where SIP is listened on. */
   readonly servers: readonly { readonly transport: string; readonly address: Address }[];
   readonly pages: HttpServer['addresses'];
@@ -158,7 +157,6 @@ export async function compose({
 
   const closing = opened.move();
   return {
-    exchange,
     servers: exchange.transport.addresses,
     pages: http.addresses,
     reload: () => {

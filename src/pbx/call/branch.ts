@@ -27,6 +27,7 @@ export class Branch implements Disposable {
   readonly #invite: OutgoingInvite;
   /** What the offer has become in each early dialog; a forking proxy makes several of one INVITE. */
   readonly #early = new Map<string, LegNegotiation>();
+  /** The confirmed dialog; null before the answer. */
   #dialog: Dialog | null = null;
 
   /**
@@ -84,11 +85,6 @@ export class Branch implements Disposable {
       this.leg[Symbol.dispose]();
       throw error;
     }
-  }
-
-  /** The confirmed dialog; null before the answer. */
-  get dialog(): Dialog | null {
-    return this.#dialog;
   }
 
   /** Gives the branch up, whatever it is doing: CANCEL, or BYE once it was answered. */

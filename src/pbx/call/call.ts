@@ -31,7 +31,7 @@ import { answerWithin, Conversation, follow, type Side } from './conversation.ts
 import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { Fork } from './fork.ts';
 import { Leg, newSessionId } from './leg.ts';
-import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
+import { type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 
 export type CallState = 'IDLE' | 'RINGING' | 'ACTIVE' | 'TERMINATING';
 
@@ -284,7 +284,7 @@ export class Call {
    * The answer with which the caller hears what the callee's side plays before it picks up. The first branch to play
    * anything is heard; others ring without sound.
    */
-  #earlyMedia(branch: Branch, response: SipResponse, tag: string): ReturnType<typeof sdpBody> | null {
+  #earlyMedia(branch: Branch, response: SipResponse, tag: string): Body | null {
     if (!this.#offer || !this.#caller || response.body.length === 0) return null;
     try {
       if (!branch.preview(response, tag)) return null;
@@ -371,13 +371,13 @@ export class Call {
     }
   }
 
-  #takeAnswer(caller: Leg, branch: Branch, response: SipResponse, dialog: Dialog): ReturnType<typeof sdpBody> {
+  #takeAnswer(caller: Leg, branch: Branch, response: SipResponse, dialog: Dialog): Body {
     dialog.ack(response.cseq.number);
     if (!branch.answered(response)) throw new SdpError('the 200 carries no answer');
     return sdpBody(this.#answerTo(caller, branch));
   }
 
-  #takeOffer(caller: Leg, branch: Branch, response: SipResponse): ReturnType<typeof sdpBody> {
+  #takeOffer(caller: Leg, branch: Branch, response: SipResponse): Body {
     const offer = sdpOf(response);
     if (!offer) throw new SdpError('the 200 carries no offer');
     branch.leg.negotiation.receiveOffer(offer);
@@ -394,7 +394,7 @@ export class Call {
     this.#drop(branch, { status: 488, reason: null, by: 'phone' });
   }
 
-  #connect(caller: Leg, branch: Branch, dialog: Dialog, body: ReturnType<typeof sdpBody>): void {
+  #connect(caller: Leg, branch: Branch, dialog: Dialog, body: Body): void {
     const { limits } = this.#context;
     this.#winner = branch;
     if (!this.#offer) this.#calleeUnacknowledged = dialog.state.localSequence;

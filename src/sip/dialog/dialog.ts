@@ -119,10 +119,6 @@ export class Dialog {
     return this.#flow;
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Whether an INVITE of either side waits for its final response or its ACK: no other may begin (RFC 3261 §14). */
   get busy(): boolean {
     return this.#early || this.#inviteSent !== null || this.#inviteReceived !== null || this.#accepted.waiting;
@@ -252,15 +248,15 @@ export class Dialog {
    * Ends the dialog with a BYE; to the peer of an unacknowledged 2xx only after its ACK or 64·T1 (RFC 3261 §15).
    * Its user hears nothing of it any more: a BYE that crosses ours is confirmed and ends the dialog at once.
    */
-  bye(headers: Readonly<Record<string, string>>, onDone: () => void = () => {}): void {
+  bye(headers: Readonly<Record<string, string>>): void {
     this.#leaving = true;
     this.#accepted.whenSettled(() => {
-      if (this.#ended) return onDone();
-      const done = (): void => {
-        this.end();
-        onDone();
-      };
-      this.request('BYE', { headers }, { onResponse: (response) => response.status >= 200 && done(), onFailure: done });
+      if (this.#ended) return;
+      this.request(
+        'BYE',
+        { headers },
+        { onResponse: ({ status }) => status >= 200 && this.end(), onFailure: () => this.end() },
+      );
     });
   }
 

@@ -104,7 +104,6 @@ export class UasCore implements TransactionLayerUser {
   #dispatch(transaction: ServerTransaction): void {
     const { request } = transaction;
     const { method } = request;
-    // An INVITE is refused by its dialog, which must know that it is over.
     if (request.toTag !== null && method !== 'REGISTER') {
       const dialog = this.#dialogOf(request);
       if (!dialog) throw new SipError(481, 'Call/Transaction Does Not Exist');

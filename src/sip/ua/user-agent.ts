@@ -49,6 +49,8 @@ export class UserAgent {
   readonly #random: Random;
   readonly #product: string;
   readonly #methods: string[] = [];
+  /** The methods as Allow says them: in every request and in every answer to an INVITE. */
+  #allow = '';
   readonly #supported: readonly string[];
 
   constructor(options: {
@@ -100,7 +102,7 @@ export class UserAgent {
   /** What we can do, truthfully (RFC 3261 §11.2). */
   get capabilities(): Readonly<Record<string, string>> {
     return {
-      Allow: this.#methods.join(', '),
+      Allow: this.#allow,
       Accept: 'application/sdp',
       ...(this.#supported.length > 0 ? { Supported: this.#supported.join(', ') } : {}),
     };
@@ -109,6 +111,7 @@ export class UserAgent {
   /** Names who answers a method outside any dialog; it appears in Allow from now on. */
   handle(method: string, handler: RequestHandler): void {
     if (!this.#methods.includes(method)) this.#methods.push(method);
+    this.#allow = this.#methods.join(', ');
     this.#core.handle(method, handler);
   }
 
@@ -175,7 +178,7 @@ export class UserAgent {
 
   #capabilityHeaders(product: 'User-Agent' | 'Server'): readonly (readonly [string, string])[] {
     return [
-      ['Allow', this.#methods.join(', ')],
+      ['Allow', this.#allow],
       ...(this.#supported.length > 0 ? [['Supported', this.#supported.join(', ')] as const] : []),
       [product, this.#product],
     ];
