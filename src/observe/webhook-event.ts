@@ -2,17 +2,24 @@ import { isoTime, type Random, randomToken } from '../base/index.ts';
 import type { CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 
+/** What receivers are told of; the rest is for lamps and other watchers inside the exchange. */
+type ToldEvent = Exclude<PbxEvent, { readonly type: 'leg.changed' }>;
+
+export function isTold(event: PbxEvent): event is ToldEvent {
+  return event.type !== 'leg.changed';
+}
+
 /** An event in the form that receivers get; the names are a promise. */
 export interface WebhookEvent {
   readonly id: string;
-  readonly type: PbxEvent['type'];
+  readonly type: ToldEvent['type'];
   /** ISO 8601 UTC: when it happened. */
   readonly timestamp: string;
   readonly data: object;
 }
 
 /** What happened, as receivers are told; `random` makes the id. */
-export function webhookEventOf(event: PbxEvent, random: Random): WebhookEvent {
+export function webhookEventOf(event: ToldEvent, random: Random): WebhookEvent {
   return {
     id: `evt_${randomToken(random, 26)}`,
     type: event.type,
@@ -22,11 +29,11 @@ export function webhookEventOf(event: PbxEvent, random: Random): WebhookEvent {
 }
 
 /** Events with the same key are delivered in the order they happened: those of a call, those of an address of record. */
-export function orderKeyOf(event: PbxEvent): string {
+export function orderKeyOf(event: ToldEvent): string {
   return 'call' in event ? event.call.callId : event.registration.aor;
 }
 
-function dataOf(event: PbxEvent): object {
+function dataOf(event: ToldEvent): object {
   switch (event.type) {
     case 'call.started':
       return factsOf(event.call);

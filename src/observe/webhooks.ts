@@ -1,7 +1,7 @@
 import type { Clock, Log, Random, Timer } from '../base/index.ts';
 import type { PbxEvent } from '../pbx/events/index.ts';
 import type { WebhookDelivery, WebhookQueue } from '../pbx/records/index.ts';
-import { orderKeyOf, webhookEventOf } from './webhook-event.ts';
+import { isTold, orderKeyOf, webhookEventOf } from './webhook-event.ts';
 import { webhookHeaders } from './webhook-signature.ts';
 import { type WebhookPost, WebhookTarget } from './webhook-target.ts';
 
@@ -100,9 +100,9 @@ export class Webhooks {
     for (const event of early) this.handle(event);
   }
 
-  /** Hears an event and sends it to every URL. */
+  /** Hears an event and sends it to every URL, if it is one that receivers are told of. */
   handle(event: PbxEvent): void {
-    if (this.#closed || this.#targets.size === 0) return;
+    if (this.#closed || this.#targets.size === 0 || !isTold(event)) return;
     if (this.#early) {
       this.#early.push(event);
       return;

@@ -82,6 +82,32 @@ export interface RegistrationFacts {
   readonly expiresAt: number;
 }
 
+/**
+ * One phone's end of a call, from the moment it calls or is called: what a busy lamp shows (RFC 4235). A forked call has
+ * one for each phone that rings.
+ */
+export interface LegFacts {
+  /** Ours, unique among all legs. */
+  readonly legId: string;
+  readonly callId: string;
+  /** The number of the extension whose phone it is. */
+  readonly extension: string;
+  /** Whether the phone calls or is called (RFC 4235 §4.1.1). */
+  readonly direction: 'initiator' | 'recipient';
+  /** `early`: it rings, or hears that it rings. */
+  readonly state: 'trying' | 'early' | 'confirmed' | 'terminated';
+  /** The dialog between us and the phone; a tag is null while it is not known. */
+  readonly dialog: {
+    readonly sipCallId: string;
+    readonly ourTag: string | null;
+    readonly phoneTag: string | null;
+  };
+  /** Whom the phone speaks to. */
+  readonly remote: { readonly number: string; readonly displayName: string | null };
+  /** Whether the phone has put the call on hold. */
+  readonly onHold: boolean;
+}
+
 /** Everything that happens, in the order it happens. `at` is wall time in ms. */
 export type PbxEvent =
   | { readonly type: 'call.started'; readonly at: number; readonly call: CallFacts }
@@ -94,6 +120,7 @@ export type PbxEvent =
       readonly setupMs: number;
     }
   | { readonly type: 'call.ended'; readonly at: number; readonly call: EndedCall }
+  | { readonly type: 'leg.changed'; readonly at: number; readonly leg: LegFacts }
   | { readonly type: 'registration.added'; readonly at: number; readonly registration: RegistrationFacts }
   | {
       readonly type: 'registration.removed';

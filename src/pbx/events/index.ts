@@ -4,6 +4,7 @@ export {
   type EndedCall,
   type Ending,
   EventBus,
+  type LegFacts,
   type LegMedia,
   type Party,
   type PbxEvent,
