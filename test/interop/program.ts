@@ -24,13 +24,15 @@ export class Program implements AsyncDisposable {
       readonly env?: NodeJS.ProcessEnv;
       /** ms */
       readonly lifetime?: number;
+      /** Whether something is to be typed into it. */
+      readonly typed?: boolean;
     },
   ) {
     this.name = command;
     this.#child = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.typed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -38,6 +40,8 @@ export class Program implements AsyncDisposable {
         this.#wake();
       });
     }
+    // Typing into a program that has just ended is no fault of the test.
+    this.#child.stdin?.on('error', () => {});
     const death = setTimeout(() => this.kill('SIGKILL'), options.lifetime ?? 60_000);
     this.exited = once(this.#child, 'close').then(([code, signal]) => {
       clearTimeout(death);
@@ -56,6 +60,11 @@ export class Program implements AsyncDisposable {
 
   get running(): boolean {
     return this.#running;
+  }
+
+  /** Types a line, where the program was started to be typed into. */
+  type(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -7,6 +7,8 @@ const packages = {
   baresip: 'baresip',
   openssl: 'openssl',
   sox: 'sox',
+  linphonec: 'linphone-cli',
+  kamailio: 'kamailio',
 } as const;
 
 export type Tool = keyof typeof packages;
@@ -20,7 +22,10 @@ interface Machine {
   readonly ci: boolean;
 }
 
-const thisMachine: Machine = { path: process.env['PATH'] ?? '', ci: process.env['CI'] === 'true' };
+/** `PATH`, with the folder where Debian has its daemons. */
+const programPath = [process.env['PATH'] ?? '', '/usr/sbin'].join(delimiter);
+
+const thisMachine: Machine = { path: programPath, ci: process.env['CI'] === 'true' };
 
 /** Those of `wanted` that the machine doesn't have. */
 export function missingTools(wanted: readonly Tool[], { path } = thisMachine): readonly Tool[] {
