@@ -240,6 +240,7 @@ function metricsOf(parts: {
     webhooks: () => webhooks.statistics(),
     store: () => store.state(),
     malformed: () => exchange.transport.counters.malformed,
+    overload: () => exchange.transactions.overload,
   });
   exchange.events.subscribe((event) => metrics.handle(event));
   exchange.transport.watch((_direction, message) => {

@@ -13,7 +13,7 @@ import {
 } from '../pbx/registrar/index.ts';
 import { DialPlan, dialledNumber } from '../pbx/routing/index.ts';
 import { noParams, type SipRequest, sipUri } from '../sip/message/index.ts';
-import { TransactionLayer } from '../sip/transaction/index.ts';
+import { type OverloadLimits, TransactionLayer } from '../sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
 import { type AuthOutcome, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
 import { NetworkList } from './cidr.ts';
@@ -35,6 +35,7 @@ export interface ExchangeParts {
   readonly nonceKey: Uint8Array;
   /** Names of this machine, under which phones may know us beside realm, domains and addresses. */
   readonly hostNames?: readonly string[];
+  readonly overloadLimits?: Partial<OverloadLimits>;
 }
 
 /** The exchange from the transports to the calls: everything but files, HTTP and the process around it. */
@@ -60,8 +61,16 @@ export class Exchange {
       transports: parts.transports,
       log: log.child({ logger: 'transport' }),
       aliases: this.#publicHosts,
+      clock,
     });
-    this.transactions = new TransactionLayer({ transport: this.transport, clock, random, timers: sip.timers });
+    this.transactions = new TransactionLayer({
+      transport: this.transport,
+      clock,
+      random,
+      timers: sip.timers,
+      log: log.child({ logger: 'sip' }),
+      ...(parts.overloadLimits ? { limits: parts.overloadLimits } : {}),
+    });
     this.userAgent = new UserAgent({
       transactions: this.transactions,
       clock,
@@ -100,7 +109,12 @@ export class Exchange {
         flows: this.transport,
       }),
     );
-    const authenticate = this.#authentication();
+    const judge = this.#authentication();
+    const authenticate = (request: SipRequest, sourceIp: string): AuthOutcome => {
+      const outcome = judge(request, sourceIp);
+      if (outcome.kind === 'accepted') this.transactions.vouch(sourceIp);
+      return outcome;
+    };
     serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, authenticate });
     this.calls = new CallService({
       authenticate,

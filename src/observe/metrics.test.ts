@@ -10,6 +10,7 @@ const sources: MetricsSources = {
   webhooks: () => ({ requests: 12, failures: 4, dropped: 1, waiting: 2 }),
   store: () => ({ queued: 6, dropped: 0 }),
   malformed: () => 8,
+  overload: () => ({ rejected: 9, dropped: 10, withheld: 11 }),
 };
 
 const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
@@ -39,6 +40,9 @@ test('the promised names are all there before anything happened, and stay put fr
     webhook_failures_total: 4,
     cdr_written_total: 5,
     sip_malformed_total: 8,
+    sip_overload_rejected_total: 9,
+    sip_overload_dropped_total: 10,
+    sip_overload_withheld_total: 11,
     store_queue_length: 6,
   };
   expect(await samples(metrics)).toMatchObject(expected);

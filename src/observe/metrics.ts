@@ -21,6 +21,8 @@ export interface MetricsSources {
   readonly store: () => { readonly queued: number; readonly dropped: number };
   /** SIP messages that could not be parsed, since the start. */
   readonly malformed: () => number;
+  /** What was turned away, or not sent, for there was too much of it. */
+  readonly overload: () => { readonly rejected: number; readonly dropped: number; readonly withheld: number };
 }
 
 const knownMethods = new Set(
@@ -69,6 +71,21 @@ export class Metrics {
     this.#labelled('sip_requests_total', 'SIP requests received and sent', ['method'], this.#requests);
     this.#labelled('sip_responses_total', 'SIP responses received and sent', ['method', 'status'], this.#responses);
     this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
+    this.#counter(
+      'sip_overload_rejected_total',
+      'SIP requests answered with 503 before any work',
+      () => sources.overload().rejected,
+    );
+    this.#counter(
+      'sip_overload_dropped_total',
+      'SIP requests that were too many even to be answered with 503',
+      () => sources.overload().dropped,
+    );
+    this.#counter(
+      'sip_overload_withheld_total',
+      'SIP requests of ours that were not sent, for too many were on their way',
+      () => sources.overload().withheld,
+    );
     this.#counter('rtp_packets_received', 'RTP packets received', () => sources.media.totals().received);
     this.#counter('rtp_packets_sent', 'RTP packets sent', () => sources.media.totals().sent);
     this.#counter('rtp_packets_lost', 'RTP packets lost on their way to us', () => sources.media.totals().lost);

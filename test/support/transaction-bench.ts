@@ -225,6 +225,11 @@ export class TransactionBench {
     transaction.respond(createResponse(transaction.request, status, { toTag: transaction.localTag }));
   }
 
+  /** As `respond`, to somebody who has not shown who it is. */
+  answerStranger(transaction: ServerTransaction, status: number): void {
+    transaction.answerStranger(createResponse(transaction.request, status, { toTag: transaction.localTag }));
+  }
+
   /** `ms` later. */
   advance(ms: number): void {
     this.clock.advance(ms);

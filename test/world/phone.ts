@@ -1,7 +1,12 @@
 import { type Address, type Clock, type Random, randomToken, silentLog } from '../../src/base/index.ts';
 import type { MemorySockets } from '../../src/media/index.ts';
 import { createResponse, Headers, type SipMessage, SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
-import { type ServerTransaction, TransactionLayer } from '../../src/sip/transaction/index.ts';
+import {
+  type ServerTransaction,
+  standardMachines,
+  TransactionLayer,
+  type TransactionMachines,
+} from '../../src/sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer } from '../../src/sip/transport/index.ts';
 import { answerChallenge } from '../../src/sip/ua/index.ts';
 import { bodyOf, PhoneCall } from './phone-call.ts';
@@ -21,6 +26,18 @@ export interface PhoneOptions {
   /** Contact host and port, where they differ from the real ones (behind a NAT). */
   readonly contact?: string;
 }
+
+/** A phone that refuses a call with 401 remembers that it did, as it would any other refusal. */
+const phoneMachines: TransactionMachines = {
+  ...standardMachines,
+  inviteServer: {
+    ...standardMachines.inviteServer,
+    proceeding: {
+      ...standardMachines.inviteServer.proceeding,
+      'respond once': standardMachines.inviteServer.proceeding!['respond 3xx-6xx']!,
+    },
+  },
+};
 
 /**
  * A phone in the memory network. It repeats and times out like a real one (through the transaction floor) but keeps
@@ -71,6 +88,7 @@ export class Phone {
       transport: this.#transport,
       clock: options.clock,
       random: options.random,
+      machines: phoneMachines,
     });
     this.#transport.tap((direction, _flow, bytes) => this.onBytes(direction, bytes));
   }

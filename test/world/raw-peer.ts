@@ -10,6 +10,8 @@ import { exchangeIp, type World } from './world.ts';
 export class RawPeer implements AsyncDisposable {
   /** Every message that arrived, in order. */
   readonly heard: SipMessage[] = [];
+  /** How many bytes each of them has. */
+  readonly sizes: number[] = [];
   readonly address: Address;
   readonly #transport: Transport;
   readonly #server: Address;
@@ -24,7 +26,10 @@ export class RawPeer implements AsyncDisposable {
   static async open(world: World, address = '10.0.0.50', port = 5060, transport: TransportName = 'udp') {
     const peer = new RawPeer(world.network.transport(transport, { address, port }), { address, port });
     await peer.#transport.listen({
-      onBytes: (bytes) => peer.heard.push(parseMessage(bytes)),
+      onBytes: (bytes) => {
+        peer.heard.push(parseMessage(bytes));
+        peer.sizes.push(bytes.length);
+      },
       onUnframable: (error) => {
         throw error;
       },
@@ -39,7 +44,11 @@ export class RawPeer implements AsyncDisposable {
 
   /** Sends a message of these header lines; the first is the start line. Content-Length is added. */
   send(lines: readonly string[], body = ''): void {
-    const text = `${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    this.sendText(`${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  }
+
+  /** Sends this, byte for byte: one datagram, or the next of a stream. */
+  sendText(text: string): void {
     this.#flow.send(new TextEncoder().encode(text));
   }
 

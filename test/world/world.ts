@@ -5,7 +5,13 @@ import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '.
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
 import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
-import { MemoryNetwork, type MemoryNetworkOptions, type TransportName } from '../../src/sip/transport/index.ts';
+import type { OverloadLimits } from '../../src/sip/transaction/index.ts';
+import {
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  type StreamLimits,
+  type TransportName,
+} from '../../src/sip/transport/index.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
 
 export const exchangeIp = '10.0.0.1';
@@ -23,6 +29,10 @@ export interface WorldOptions {
   readonly log?: Log;
   /** Bindings of an earlier life. */
   readonly bindings?: BindingStore;
+  /** Bounds of what peers may make the exchange do, where they are not the usual ones. */
+  readonly overloadLimits?: Partial<OverloadLimits>;
+  /** How long and how many connections may be; there are no bounds where nothing is said. */
+  readonly streamLimits?: Partial<StreamLimits>;
 }
 
 /**
@@ -58,7 +68,11 @@ export class World implements AsyncDisposable {
       log,
     });
     const transports = (['udp', 'tcp', 'tls'] as const).map((name) =>
-      this.network.transport(name, { address: exchangeIp, port: name === 'tls' ? 5061 : 5060 }),
+      this.network.transport(
+        name,
+        { address: exchangeIp, port: name === 'tls' ? 5061 : 5060 },
+        { limits: options.streamLimits ?? {} },
+      ),
     );
     this.exchange = new Exchange({
       config: settings,
@@ -71,6 +85,7 @@ export class World implements AsyncDisposable {
       bindings: options.bindings ?? new MemoryBindings(),
       extensions: { load: async () => [], save: () => {}, remove: () => {} },
       nonceKey: this.random.bytes(32),
+      ...(options.overloadLimits ? { overloadLimits: options.overloadLimits } : {}),
     });
     this.exchange.events.subscribe((event) => this.events.push(event));
   }

@@ -35,7 +35,7 @@ export class CallService {
     userAgent.handle('OPTIONS', (transaction) => {
       // Who asks before it calls is told what an INVITE would be (RFC 3261 §11.2).
       if (this.#draining) throw unavailable();
-      transaction.respond(userAgent.optionsResponse(transaction));
+      transaction.answerStranger(userAgent.optionsResponse(transaction));
     });
   }
 

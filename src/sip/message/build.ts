@@ -61,3 +61,11 @@ function withTag(line: HeaderLine, tag: string): HeaderLine {
   }
   return line;
 }
+
+/** A To tag that is the same for each repetition of a request, without remembering it (RFC 3261 §8.2.7). */
+export function statelessTag(request: SipRequest): string {
+  const text = `${request.headers.get('Call-ID')} ${request.headers.get('CSeq')} ${request.headers.get('From')}`;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return `r${(hash >>> 0).toString(36)}`;
+}

@@ -1,4 +1,4 @@
-export { createResponse, type ResponseOptions } from './build.ts';
+export { createResponse, type ResponseOptions, statelessTag } from './build.ts';
 export { SipError, SipSyntaxError, type SyntaxStatus } from './errors.ts';
 export * from './fields/index.ts';
 export { formatCompact, formatMessage } from './format.ts';

@@ -80,6 +80,11 @@ export class ClientTransaction {
     this.#bytes = this.#context.transport.send(this.request, this.flow, this.#failed);
   }
 
+  /** Takes the place of `start` where nothing may be sent: a transport error, later. */
+  withhold(): void {
+    this.#context.clock.after(0, this.#failed);
+  }
+
   receive(response: SipResponse): void {
     this.#response = response;
     const { status } = response;

@@ -8,6 +8,8 @@ export type InviteServerInput =
   | 'respond 1xx'
   | 'respond 2xx'
   | 'respond 3xx-6xx'
+  | 'refuse'
+  | 'respond once'
   | 'timer Trying'
   | 'timer G'
   | 'timer H'
@@ -35,6 +37,10 @@ export type InviteServerAction =
  * RFC 3261 §17.2.1 (figure 7) with the `accepted` state of RFC 6026 §8.7. The user repeats a 2xx by itself until
  * its ACK (RFC 3261 §13.3.1.4); here the INVITE's repetitions are only absorbed. Timer Trying runs from the start.
  * A response that could not be sent does not end the transaction: the peer will ask again (RFC 6026 §8.8).
+ *
+ * Who has not shown who it is may have written somebody else's address on its request, so what is said to it is said
+ * once for each INVITE that arrives: `refuse` answers repetitions and repeats nothing by itself, `respond once` is a
+ * challenge, after which nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4).
  */
 export const inviteServer: Machine<InviteServerState, InviteServerInput, InviteServerAction> = {
   proceeding: {
@@ -43,6 +49,8 @@ export const inviteServer: Machine<InviteServerState, InviteServerInput, InviteS
     'respond 1xx': ['proceeding', 'stop Trying', 'send response'],
     'respond 2xx': ['accepted', 'stop Trying', 'send response', 'start L'],
     'respond 3xx-6xx': ['completed', 'stop Trying', 'send response', 'start G', 'start H'],
+    refuse: ['completed', 'stop Trying', 'send response', 'start H'],
+    'respond once': ['terminated', 'send response'],
     'transport error': ['proceeding', 'report transport error'],
   },
   accepted: {

@@ -31,6 +31,8 @@ export class ServerTransaction {
   readonly mergeKey: string | null;
   readonly request: SipRequest;
   readonly flow: Flow;
+  /** Whether it belongs to a dialog of ours, or cancels an INVITE. */
+  readonly inDialog: boolean;
   /** Who hears of the ACK, a CANCEL, a failure. */
   user: ServerTransactionUser = {};
   readonly #machine: ServerMachine;
@@ -40,7 +42,6 @@ export class ServerTransaction {
   #interval: number;
   /** What is to be sent, only while it is: repetitions need no more than its bytes. */
   #response: SipResponse | null = null;
-  #status = 0;
   #bytes: Uint8Array | null = null;
   #ack: SipRequest | null = null;
   #localTag: string | null = null;
@@ -50,6 +51,7 @@ export class ServerTransaction {
     readonly mergeKey: string | null;
     readonly request: SipRequest;
     readonly flow: Flow;
+    readonly inDialog: boolean;
     readonly machine: ServerMachine;
     readonly context: TransactionContext;
   }) {
@@ -57,6 +59,7 @@ export class ServerTransaction {
     this.mergeKey = options.mergeKey;
     this.request = options.request;
     this.flow = options.flow;
+    this.inDialog = options.inDialog;
     this.#machine = options.machine;
     this.#context = options.context;
     this.#timers = new TimerSet(options.context.clock, (name) => this.#feed(`timer ${name}` as ServerInput));
@@ -77,11 +80,6 @@ export class ServerTransaction {
   /** Whether the final response has been given. */
   get answered(): boolean {
     return this.#state !== 'proceeding' && this.#state !== 'trying';
-  }
-
-  /** Whether the request was answered with 401: the same may come again, with credentials. */
-  get challenged(): boolean {
-    return this.#status === 401;
   }
 
   /** Starts the timers that run before the user answers. */
@@ -105,15 +103,32 @@ export class ServerTransaction {
     }
   }
 
-  /** Sends `response` and keeps it for repetitions. After a final response others are ignored, save further 2xx to INVITE. */
+  /**
+   * Sends `response` and keeps it for repetitions, save a challenge (401, 407). After a final response others are
+   * ignored, save further 2xx to INVITE.
+   */
   respond(response: SipResponse): void {
+    const input = this.#inputOf(response.status);
+    this.#say(response, input);
+    if (input === 'respond once') this.#context.answeredStranger(this);
+  }
+
+  /** Gives somebody who has not shown who it is a final response, for an INVITE a refusal: never repeated unasked. */
+  answerStranger(response: SipResponse): void {
+    const kept = this.request.method === 'INVITE' ? 'refuse' : 'respond 2xx-6xx';
+    this.#say(response, this.#context.isCrowded() ? 'respond once' : kept);
+    this.#context.answeredStranger(this);
+  }
+
+  #say(response: SipResponse, input: ServerInput): void {
     this.#response = response;
-    this.#feed(this.#inputOf(response.status));
+    this.#feed(input);
     this.#response = null;
   }
 
   #inputOf(status: number): ServerInput {
     if (status < 200) return 'respond 1xx';
+    if (isChallenge(status)) return 'respond once';
     if (this.request.method !== 'INVITE') return 'respond 2xx-6xx';
     return status < 300 ? 'respond 2xx' : 'respond 3xx-6xx';
   }
@@ -186,7 +201,10 @@ export class ServerTransaction {
   }
 
   #send(response: SipResponse): void {
-    this.#status = response.status;
     this.#bytes = this.#context.transport.send(response, this.flow, this.#failed);
   }
+}
+
+function isChallenge(status: number): boolean {
+  return status === 401 || status === 407;
 }

@@ -19,5 +19,9 @@ export interface TransactionContext {
   readonly timers: TimerValues;
   readonly transport: Pick<TransportLayer, 'send' | 'resend'>;
   readonly counters: TransactionCounters;
+  /** Whether so many transactions are remembered that refusals can't be. */
+  isCrowded(): boolean;
+  /** Told of each request that was challenged, or answered without knowing who sends it. */
+  answeredStranger(transaction: ServerTransaction): void;
   forget(transaction: ClientTransaction | ServerTransaction): void;
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Random, randomToken } from '../../base/index.ts';
+import { type Clock, type Log, type Random, randomToken, silentLog } from '../../base/index.ts';
 import {
   createResponse,
   From,
@@ -7,6 +7,7 @@ import {
   type SipMessage,
   SipRequest,
   type SipResponse,
+  statelessTag,
   To,
   Via,
   type ViaValue,
@@ -18,6 +19,7 @@ import { inviteServer } from './invite-server.ts';
 import { branchCookie, clientKey, clientKeyOf, mergeKeyOf, serverKeyOf } from './key.ts';
 import { nonInviteClient } from './non-invite-client.ts';
 import { nonInviteServer } from './non-invite-server.ts';
+import { defaultOverloadLimits, Overload, type OverloadCounters, type OverloadLimits } from './overload.ts';
 import { type ServerMachine, ServerTransaction } from './server-transaction.ts';
 import { defaultTimers, type TimerValues } from './timers.ts';
 import type { TransactionContext, TransactionCounters } from './transaction-context.ts';
@@ -30,6 +32,8 @@ export interface TransactionLayerUser {
   onCancel(cancel: ServerTransaction, invite: ServerTransaction | undefined): void;
   /** An ACK with a branch of its own: that of a 2xx. */
   onAck(ack: SipRequest, flow: Flow): void;
+  /** Whether a request belongs to a dialog of ours: such are taken when others are turned away. */
+  isInDialog?(request: SipRequest): boolean;
 }
 
 /** The four machines that transactions are driven by; tests put altered ones in. */
@@ -48,6 +52,9 @@ export const standardMachines: TransactionMachines = {
   nonInviteServer: nonInviteServer as ServerMachine,
 };
 
+/** Seconds after which a peer that was turned away may try again: from this on, a little different for each. */
+const retryAfter = 5;
+
 /** Turns messages into transactions: matches, repeats, absorbs repetitions, times out (RFC 3261 §17). */
 export class TransactionLayer implements TransportUser {
   readonly counters: TransactionCounters = { retransmissions: 0, timeouts: 0, strayResponses: 0 };
@@ -55,6 +62,7 @@ export class TransactionLayer implements TransportUser {
   readonly #random: Random;
   readonly #machines: TransactionMachines;
   readonly #context: TransactionContext;
+  readonly #overload: Overload;
   readonly #clients = new Map<string, ClientTransaction>();
   readonly #servers = new Map<string, ServerTransaction>();
   /** Of `#servers` those that others may be merged with, by merge key. */
@@ -67,16 +75,24 @@ export class TransactionLayer implements TransportUser {
     readonly random: Random;
     readonly timers?: TimerValues;
     readonly machines?: TransactionMachines;
+    readonly log?: Log;
+    readonly limits?: Partial<OverloadLimits>;
   }) {
     this.#transport = options.transport;
     this.#random = options.random;
     this.#machines = options.machines ?? standardMachines;
+    this.#overload = new Overload(options.clock, options.log ?? silentLog, {
+      ...defaultOverloadLimits,
+      ...options.limits,
+    });
     this.#context = {
       clock: options.clock,
       random: options.random,
       timers: options.timers ?? defaultTimers,
       transport: options.transport,
       counters: this.counters,
+      isCrowded: () => this.#overload.isCrowded(this.#servers.size),
+      answeredStranger: ({ flow }) => this.#overload.answeredStranger(flow.remote.address),
       forget: (transaction) => this.#forget(transaction),
     };
   }
@@ -88,6 +104,16 @@ export class TransactionLayer implements TransportUser {
   /** Transactions that are still remembered. */
   get size(): { readonly client: number; readonly server: number } {
     return { client: this.#clients.size, server: this.#servers.size };
+  }
+
+  /** What was turned away for there was too much of it. */
+  get overload(): Readonly<OverloadCounters> {
+    return this.#overload.counters;
+  }
+
+  /** A request from this IP address has shown who sends it: what was refused to it before counts less. */
+  vouch(source: string): void {
+    this.#overload.vouched(source);
   }
 
   /** Names who answers requests; before that they are dropped. */
@@ -144,8 +170,12 @@ export class TransactionLayer implements TransportUser {
       context: this.#context,
       makeAck: (response) => sameHop(request, 'ACK', response.headers.require(To)),
     });
-    this.#clients.set(transaction.key, transaction);
-    transaction.start();
+    if (this.#overload.allowsRequest(this.#clients.size)) {
+      this.#clients.set(transaction.key, transaction);
+      transaction.start();
+    } else {
+      transaction.withhold();
+    }
     return transaction;
   }
 
@@ -155,6 +185,7 @@ export class TransactionLayer implements TransportUser {
       return;
     }
     this.#servers.delete(transaction.key);
+    if (!transaction.inDialog) this.#overload.ended(transaction.flow.remote.address);
     const { mergeKey } = transaction;
     if (mergeKey !== null && this.#merge.get(mergeKey) === transaction) this.#merge.delete(mergeKey);
   }
@@ -180,25 +211,39 @@ export class TransactionLayer implements TransportUser {
       user.onAck(request, flow);
       return;
     }
-    // What is alike here came by two ways (RFC 3261 §8.2.2.2), unless it is a retry with credentials: the CSeq should
-    // rise with it (§22.2), but some phones keep it.
+    const cancelled = request.method === 'CANCEL' ? this.#servers.get(serverKeyOf(request, 'INVITE')) : undefined;
+    const inDialog = cancelled !== undefined || (request.toTag !== null && user.isInDialog?.(request) === true);
+    if (!this.#overload.admits(flow.remote.address, this.#servers.size, inDialog)) {
+      this.#turnAway(request, flow);
+      return;
+    }
+    // What is alike here came by two ways (RFC 3261 §8.2.2.2). A request that was challenged is forgotten: the same
+    // with credentials is another, also from phones that keep its CSeq.
     const mergeKey = request.toTag === null && request.method !== 'CANCEL' ? mergeKeyOf(request) : null;
-    const first = mergeKey === null ? undefined : this.#merge.get(mergeKey);
-    const merged = first !== undefined && !first.challenged;
+    const merged = mergeKey !== null && this.#merge.has(mergeKey);
     const transaction = new ServerTransaction({
       key: serverKeyOf(request),
       mergeKey: merged ? null : mergeKey,
       request,
       flow,
+      inDialog,
       machine: request.method === 'INVITE' ? this.#machines.inviteServer : this.#machines.nonInviteServer,
       context: this.#context,
     });
     this.#servers.set(transaction.key, transaction);
+    if (!inDialog) this.#overload.began(flow.remote.address);
     if (mergeKey !== null && !merged) this.#merge.set(mergeKey, transaction);
     transaction.start();
-    if (merged) transaction.respond(createResponse(request, 482, { toTag: transaction.localTag }));
-    else if (request.method === 'CANCEL') user.onCancel(transaction, this.#servers.get(serverKeyOf(request, 'INVITE')));
+    if (merged) transaction.answerStranger(createResponse(request, 482, { toTag: transaction.localTag }));
+    else if (request.method === 'CANCEL') user.onCancel(transaction, cancelled);
     else user.onRequest(transaction);
+  }
+
+  /** Refuses a request without remembering it: 503, or silence where too many are refused already (RFC 3261 §21.5.4). */
+  #turnAway(request: SipRequest, flow: Flow): void {
+    if (!this.#overload.rejects()) return;
+    const headers = { 'Retry-After': String(retryAfter + this.#random.below(10)) };
+    this.#transport.send(createResponse(request, 503, { toTag: statelessTag(request), headers }), flow);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Address, type Log, sameAddress } from '../../base/index.ts';
+import { type Address, type Clock, type Log, type Rate, sameAddress, TokenBucket } from '../../base/index.ts';
 import {
   createResponse,
   formatCompact,
@@ -7,6 +7,7 @@ import {
   type SipMessage,
   type SipRequest,
   SipSyntaxError,
+  statelessTag,
 } from '../message/index.ts';
 import { isKeepalive } from './keepalive.ts';
 import { markSource } from './source.ts';
@@ -50,7 +51,12 @@ export interface TransportLayerOptions {
   readonly log: Log;
   /** Further hosts, a public address for instance, at which peers reach the ports of our listeners. */
   readonly aliases?: readonly string[];
+  /** Without it as many malformed requests are answered as come. */
+  readonly clock?: Clock;
 }
+
+/** How many malformed requests are answered; the others are dropped. */
+const refusalRate: Rate = { perSecond: 100, burst: 500 };
 
 /** Above this, a datagram may be fragmented on the way and lost as a whole (RFC 3261 §18.1.1). Bytes. */
 const comfortableDatagram = 1_300;
@@ -74,12 +80,14 @@ export class TransportLayer {
     defects: 0,
   };
   readonly #watchers: MessageWatcher[] = [];
+  readonly #refusals: TokenBucket | null;
   #user: TransportUser | null = null;
 
-  constructor({ transports, log, aliases = [] }: TransportLayerOptions) {
+  constructor({ transports, log, aliases = [], clock }: TransportLayerOptions) {
     this.#transports = transports;
     this.#log = log;
     this.#aliases = new Set(aliases);
+    this.#refusals = clock ? new TokenBucket(clock, refusalRate) : null;
   }
 
   /** Always the present figures, in the same object. */
@@ -233,7 +241,7 @@ export class TransportLayer {
     this.#counters.malformed++;
     this.#log.debug('malformed message', { flow: flow.id, error: error.message });
     const { request, status } = error;
-    if (!request || request.method === 'ACK') return;
+    if (!request || request.method === 'ACK' || this.#refusals?.take() === false) return;
     try {
       const way = this.#replyFlow(request, flow);
       const response = createResponse(request, status, { toTag: statelessTag(request) });
@@ -262,12 +270,4 @@ function withRequest(error: SipSyntaxError, message: SipMessage): SipSyntaxError
   const { status } = error;
   const request = message.kind === 'request' ? message : null;
   return new SipSyntaxError(error.message, { status, request, cause: error });
-}
-
-/** A To tag that is the same for each repetition of a request, without remembering it (RFC 3261 §8.2.7). */
-function statelessTag(request: SipRequest): string {
-  const text = `${request.headers.get('Call-ID')} ${request.headers.get('CSeq')} ${request.headers.get('From')}`;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return `r${(hash >>> 0).toString(36)}`;
 }

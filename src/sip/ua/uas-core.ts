@@ -74,6 +74,10 @@ export class UasCore implements TransactionLayerUser {
     });
   }
 
+  isInDialog(request: SipRequest): boolean {
+    return this.#dialogOf(request) !== undefined;
+  }
+
   onAck(ack: SipRequest, flow: Flow): void {
     try {
       this.#dialogOf(ack)?.receiveAck(ack, flow);
@@ -97,7 +101,9 @@ export class UasCore implements TransactionLayerUser {
     try {
       answer();
     } catch (error) {
-      transaction.respond(this.refusal(transaction, error));
+      const refusal = this.refusal(transaction, error);
+      if (transaction.inDialog) transaction.respond(refusal);
+      else transaction.answerStranger(refusal);
     }
   }
 

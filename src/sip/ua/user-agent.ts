@@ -11,6 +11,7 @@ import {
   SipRequest,
   type SipResponse,
   sipUri,
+  statelessTag,
   To,
   type Uri,
   withParam,
@@ -91,7 +92,7 @@ export class UserAgent {
       remove: (dialog) => this.#core.remove(dialog),
     };
     options.transactions.serve(this.#core);
-    this.handle('OPTIONS', (transaction) => transaction.respond(this.optionsResponse(transaction)));
+    this.handle('OPTIONS', (transaction) => transaction.answerStranger(this.optionsResponse(transaction)));
   }
 
   /** Dialogs that are remembered. */
@@ -133,7 +134,9 @@ export class UserAgent {
 
   /** The 401 that asks for credentials; `challenges` are values of WWW-Authenticate. */
   challenge(transaction: ServerTransaction, challenges: readonly string[]): SipResponse {
-    const response = this.response(transaction, 401);
+    // The request is forgotten: if it comes again, it is to get the same tag (RFC 3261 §8.2.7).
+    const { request } = transaction;
+    const response = createResponse(request, 401, { toTag: statelessTag(request), headers: { Server: this.#product } });
     for (const challenge of challenges) response.headers.add('WWW-Authenticate', challenge);
     return response;
   }

@@ -243,4 +243,43 @@ export const inviteServerChecks: Checks = {
     bench.hasSent('0 486', '500 486');
     bench.hasTold();
   },
+
+  'a challenge goes once, and nothing is remembered: what comes again is new (RFC 3261 §8.2.7, §26.3.2.4)': (
+    machines,
+  ) => {
+    for (const status of [401, 407]) {
+      const bench = new TransactionBench(machines);
+      const invite = bench.receive('INVITE');
+      bench.respond(invite, status);
+      bench.isOver(invite);
+      bench.hasTold('0 terminated');
+      bench.advance(60_000);
+      bench.hasSent(`0 ${status}`);
+      bench.receive('INVITE');
+      assert.equal(bench.requests.length, 2);
+    }
+  },
+
+  'a stranger that is refused hears it again when it asks, and never unasked': (machines) => {
+    const bench = new TransactionBench(machines);
+    const invite = bench.receive('INVITE');
+    bench.answerStranger(invite, 482);
+    bench.stands(invite, 'completed', 1);
+    bench.advance(500);
+    bench.receive('INVITE');
+    bench.advance(31_499);
+    bench.hasTold();
+    bench.advance(1);
+    bench.hasSent('0 482', '500 482');
+    bench.hasTold('32000 timeout', '32000 terminated');
+    assert.equal(bench.requests.length, 1);
+    bench.isOver(invite);
+
+    const acknowledged = new TransactionBench(machines);
+    const other = acknowledged.receive('INVITE');
+    acknowledged.answerStranger(other, 482);
+    acknowledged.receive('ACK', { toTag: other.localTag });
+    acknowledged.advance(5_000);
+    acknowledged.isOver(other);
+  },
 };

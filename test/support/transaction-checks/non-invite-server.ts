@@ -160,4 +160,28 @@ export const nonInviteServerChecks: Checks = {
     bench.stands(options, 'completed', 1);
     bench.hasSent('3500 100', '3500 200');
   },
+
+  'a challenge goes once, and nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4)': (machines) => {
+    for (const waited of [0, 5_000]) {
+      const bench = new TransactionBench(machines);
+      const options = bench.receive('OPTIONS');
+      bench.advance(waited);
+      const before = waited === 0 ? [] : ['3500 100'];
+      bench.respond(options, 401);
+      bench.isOver(options);
+      bench.hasTold(`${waited} terminated`);
+      bench.hasSent(...before, `${waited} 401`);
+      bench.receive('OPTIONS');
+      assert.equal(bench.requests.length, 2);
+    }
+  },
+
+  'a stranger hears its answer again when it asks': (machines) => {
+    const bench = new TransactionBench(machines);
+    const options = bench.receive('OPTIONS');
+    bench.answerStranger(options, 404);
+    bench.stands(options, 'completed', 1);
+    bench.receive('OPTIONS');
+    bench.hasSent('0 404', '0 404');
+  },
 };
