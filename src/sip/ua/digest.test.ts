@@ -95,6 +95,15 @@ function altered(credentials: string, changes: Readonly<Record<string, string | 
   return Authorization.format({ scheme: 'Digest', params });
 }
 
+type Fields = readonly (readonly [name: string, value: string])[];
+
+/** The algorithms that a request with these header fields is challenged for. */
+function asked(fields: Fields, algorithms: DigestOptions['algorithms'] = ['sha-256', 'md5']) {
+  const request = new SipRequest({ method: 'REGISTER', uri, headers: new Headers(fields) });
+  const outcome = setUp({ algorithms }).authenticator.authenticate(request, home, 'Authorization');
+  return challengesOf(outcome).map((value) => WwwAuthenticate.parse(value).params.get('algorithm'));
+}
+
 describe('a challenge', () => {
   test('comes for each algorithm, the strongest first (RFC 8760 §2.3)', () => {
     const { send } = setUp();
@@ -120,14 +129,16 @@ describe('a challenge', () => {
   });
 
   test('is for MD5 alone to a phone that gives up when it reads of SHA-256, but never where MD5 is not wanted', () => {
-    const asked = (algorithms: DigestOptions['algorithms']) => {
-      const headers = new Headers([['User-Agent', 'baresip v1.0.0 (x86_64/linux)']]);
-      const request = new SipRequest({ method: 'REGISTER', uri, headers });
-      const outcome = setUp({ algorithms }).authenticator.authenticate(request, home, 'Authorization');
-      return challengesOf(outcome).map((value) => WwwAuthenticate.parse(value).params.get('algorithm'));
-    };
-    expect(asked(['sha-256', 'md5'])).toEqual(['MD5']);
-    expect(asked(['sha-256'])).toEqual(['SHA-256']);
+    const baresip: Fields = [['User-Agent', 'baresip v1.0.0 (x86_64/linux)']];
+    expect(asked(baresip, ['sha-256', 'md5'])).toEqual(['MD5']);
+    expect(asked(baresip, ['sha-256'])).toEqual(['SHA-256']);
+  });
+
+  test('goes by the Via of the phone, the last, not by those of proxies', () => {
+    const via = (branch: string) => ['Via', `SIP/2.0/UDP 192.0.2.1;branch=${branch}`] as const;
+    const [sipp, proxy] = [via('z9hG4bK-8124-1-0'), via('z9hG4bK5cb.f685337f.0')];
+    expect(asked([proxy, sipp])).toEqual(['MD5']);
+    expect(asked([sipp, proxy])).toEqual(['SHA-256', 'MD5']);
   });
 });
 

@@ -171,7 +171,8 @@ export class DigestAuthenticator {
   /** What we offer; where MD5 is among it, some phones must not see the rest. */
   #offeredTo(request: SipRequest): readonly DigestAlgorithm[] {
     if (!this.#algorithms.includes('md5')) return this.#algorithms;
-    const branch = request.headers.first(Via)?.params.get('branch');
+    // The last Via is the phone's own, however many proxies stand between.
+    const branch = request.headers.all(Via).at(-1)?.params.get('branch');
     return knowsOnlyMd5(request.headers.get('User-Agent'), branch) ? ['md5'] : this.#algorithms;
   }
 
