@@ -18,6 +18,8 @@ export interface BaresipOptions {
   /** Picks up by itself. */
   readonly answers?: boolean;
   readonly address?: string;
+  /** The URI of the proxy that everything goes to. */
+  readonly proxy?: string;
 }
 
 interface BaresipEvent {
@@ -63,6 +65,7 @@ export class Baresip implements AsyncDisposable {
       `auth_user=${number}`,
       `auth_pass=${password}`,
     ];
+    if (options.proxy !== undefined) account.push(`outbound="${options.proxy}"`);
     const more = ['regint=60', 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
     writeFileSync(join(home, 'accounts'), `${[...account, ...more].join(';')}\n`);
     const host = address.includes(':') ? `[${address}]` : address;
@@ -145,9 +148,7 @@ export class Baresip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
-    this.#program.kill('SIGTERM');
-    await Promise.race([this.#program.exited, new Promise((resolve) => setTimeout(resolve, 2000))]);
-    await this.#program[Symbol.asyncDispose]();
+    await this.#program.end(() => this.#program.kill('SIGTERM'));
   }
 
   #command(command: string, params?: string): void {

@@ -142,8 +142,6 @@ export class Linphone implements AsyncDisposable {
 
   /** Lets it end, whereby it takes its registration back. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#program.type('quit');
-    await Promise.race([this.#program.exited, new Promise((resolve) => setTimeout(resolve, 3000))]);
-    await this.#program[Symbol.asyncDispose]();
+    await this.#program.end(() => this.#program.type('quit'));
   }
 }

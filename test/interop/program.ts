@@ -12,6 +12,7 @@ export class Program implements AsyncDisposable {
   readonly name: string;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
+  readonly #killedBy: NodeJS.Signals;
   readonly #waiting = new Set<() => void>();
   #output = '';
   #running = true;
@@ -26,9 +27,12 @@ export class Program implements AsyncDisposable {
       readonly lifetime?: number;
       /** Whether something is to be typed into it. */
       readonly typed?: boolean;
+      /** The signal that surely ends it; SIGTERM for one that has children to end. */
+      readonly killedBy?: NodeJS.Signals;
     },
   ) {
     this.name = command;
+    this.#killedBy = options.killedBy ?? 'SIGKILL';
     this.#child = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
@@ -42,7 +46,7 @@ export class Program implements AsyncDisposable {
     }
     // Typing into a program that has just ended is no fault of the test.
     this.#child.stdin?.on('error', () => {});
-    const death = setTimeout(() => this.kill('SIGKILL'), options.lifetime ?? 60_000);
+    const death = setTimeout(() => this.kill(this.#killedBy), options.lifetime ?? 60_000);
     this.exited = once(this.#child, 'close').then(([code, signal]) => {
       clearTimeout(death);
       this.#running = false;
@@ -84,9 +88,17 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** Asks it to end, and kills it when it has not after `patience` ms. */
+  async end(ask: () => void, patience = 3000): Promise<void> {
+    ask();
+    const late = setTimeout(() => this.kill(this.#killedBy), patience);
+    await this.exited;
+    clearTimeout(late);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#running) return;
-    this.kill('SIGKILL');
+    this.kill(this.#killedBy);
     await this.exited;
   }
 

@@ -20,13 +20,15 @@ export interface Story {
   readonly calls?: number;
   /** Loopback addresses of the two. */
   readonly addresses?: { readonly caller: string; readonly callee: string };
+  /** `host:port` of the proxy that both speak with. */
+  readonly proxy?: string;
 }
 
 /** Registers a phone at a port of its own; what it returns lets a SIPp be called there. */
 export async function registerSipp(
   exchange: ExchangeProcess,
   { number, password }: Account,
-  address = loopback,
+  { address = loopback, proxy }: { readonly address?: string; readonly proxy?: string } = {},
 ): Promise<SippOptions> {
   const phone = {
     folder: exchange.folder,
@@ -35,6 +37,7 @@ export async function registerSipp(
     password,
     address,
     port: await freePorts(2),
+    ...(proxy === undefined ? {} : { proxy }),
   };
   await using registering = await Sipp.run('register', phone);
   await registering.succeeded();
@@ -46,20 +49,22 @@ export function callerSipp(
   exchange: ExchangeProcess,
   { number, password }: Account,
   dialled: string,
-  { transport = 'udp' as 'udp' | 'tcp', address = loopback } = {},
+  { transport = 'udp', address = loopback, proxy }: Pick<SippOptions, 'transport' | 'address' | 'proxy'> = {},
 ): SippOptions {
   const server = exchange.sip(transport, address).text;
-  return { folder: exchange.folder, exchange: server, service: dialled, user: number, password, transport, address };
+  const caller = { folder: exchange.folder, exchange: server, service: dialled, user: number, password };
+  return { ...caller, transport, address, ...(proxy === undefined ? {} : { proxy }) };
 }
 
 /** Registers the callee, lets the caller call it, and returns the records when both are through their scenarios. */
 export async function play(exchange: ExchangeProcess, story: Story): Promise<readonly Cdr[]> {
   const { caller, callee, transport = 'udp', calls = 1, addresses } = story;
-  const phone = await registerSipp(exchange, callee, addresses?.callee);
+  const proxy = story.proxy === undefined ? {} : { proxy: story.proxy };
+  const phone = await registerSipp(exchange, callee, { address: addresses?.callee ?? loopback, ...proxy });
   const address = addresses?.caller ?? loopback;
   await using called = await Sipp.run(story.called, { ...phone, calls });
   await using calling = await Sipp.run(story.calling, {
-    ...callerSipp(exchange, caller, callee.number, { transport, address }),
+    ...callerSipp(exchange, caller, callee.number, { transport, address, ...proxy }),
     calls,
   });
   await Promise.all([calling.succeeded(), called.succeeded()]);

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Folder } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Program } from './program.ts';
+import { sippScenario } from './sipp-scenario.ts';
 import { encodeUlaw, tone } from './tone.ts';
 
 /** What SIPp says of a scenario: see test/interop/sipp/. */
@@ -16,6 +16,8 @@ export interface SippOptions {
   readonly user?: string;
   readonly password?: string;
   readonly transport?: 'udp' | 'tcp';
+  /** `host:port` of the proxy that everything goes to. */
+  readonly proxy?: string;
   readonly address?: string;
   readonly port?: number;
   readonly calls?: number;
@@ -50,19 +52,24 @@ export class Sipp implements AsyncDisposable {
       calls = 1,
       rate = 10,
     } = options;
-    const { address = '127.0.0.1', patience = 20 } = options;
+    const { address = '127.0.0.1', patience = 20, proxy } = options;
     const port = options.port ?? (await freePorts(2));
     const sound = folder.file('tone.ul');
     if (!existsSync(sound)) writeFileSync(sound, encodeUlaw(tone(440, 1)));
+    const file = folder.file(`${scenario}-${port}.xml`);
+    writeFileSync(file, sippScenario(scenario));
     const errors = folder.file(`${scenario}-${port}-errors.log`);
     const messages = folder.file(`${scenario}-${port}-messages.log`);
     const program = new Program(
       'sipp',
       [
-        ...[exchange, '-sf', fileURLToPath(new URL(`sipp/${scenario}.xml`, import.meta.url))],
+        ...[exchange, '-sf', file],
         ...['-t', transport === 'udp' ? 'u1' : 't1', '-i', address, '-p', String(port)],
         ...['-s', service, '-key', 'caller', user, '-au', user, '-ap', password],
         ...['-m', String(calls), '-r', String(rate), '-l', '1000'],
+        ...(proxy === undefined ? [] : ['-rsa', proxy]),
+        // Where a scenario repeats messages itself, SIPp must not take the answers to them for repetitions.
+        ...(scenario.includes('repeats') ? ['-nr'] : []),
         '-nostdin',
         ...['-timeout', `${patience}s`, '-timeout_error', '-recv_timeout', String(patience * 1000)],
         ...['-trace_err', '-error_file', errors, '-trace_msg', '-message_file', messages],

@@ -23,7 +23,7 @@ interface Machine {
 }
 
 /** `PATH`, with the folder where Debian has its daemons. */
-const programPath = [process.env['PATH'] ?? '', '/usr/sbin'].join(delimiter);
+export const programPath = [process.env['PATH'] ?? '', '/usr/sbin'].join(delimiter);
 
 const thisMachine: Machine = { path: programPath, ci: process.env['CI'] === 'true' };
 

@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Baresip } from './baresip.ts';
+import { expectTone } from './baresip-call.ts';
+import { ExchangeProcess } from './exchange-process.ts';
+import { freePorts } from './free-ports.ts';
+import { Kamailio } from './kamailio.ts';
+import { pause } from './program.ts';
+import { Sipp } from './sipp.ts';
+import { play } from './sipp-call.ts';
+import { needs } from './tools.ts';
+
+const password = 'kamailio-password';
+
+describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamailio', () => {
+  let exchange: ExchangeProcess;
+  let nextNumber = 8001;
+  /** Those that speak UDP with the exchange. */
+  const proxies: string[] = [];
+
+  beforeAll(async () => {
+    const numbers = Array.from({ length: 60 }, (_, index) => String(8001 + index));
+    exchange = await ExchangeProcess.start({
+      config: {
+        sip: { transport: ['udp', 'tcp'], timers: { t1: 100 } },
+        extensions: numbers.map((number) => ({ number, password })),
+      },
+    });
+  });
+
+  afterAll(async () => {
+    await exchange?.[Symbol.asyncDispose]();
+  });
+
+  const account = () => ({ number: String(nextNumber++), password });
+
+  describe.concurrent.each([
+    ['udp', 'udp'],
+    ['udp', 'tcp'],
+    ['tcp', 'udp'],
+  ] as const)('over %s, and from there to the exchange over %s', (transport, towards) => {
+    let proxy: Kamailio;
+    beforeAll(async () => {
+      proxy = await Kamailio.start({ folder: exchange.folder, exchange, towards });
+      if (towards === 'udp') proxies.push(proxy.text);
+    });
+    afterAll(async () => {
+      await proxy?.[Symbol.asyncDispose]();
+    });
+
+    test.each([
+      ['the caller hangs up', 'caller-talks', 'callee-answers', { status: 'completed', terminated_by: 'caller' }],
+      ['the callee hangs up', 'caller-is-hung-up-on', 'callee-hangs-up', { terminated_by: 'callee' }],
+      ['a hold and back by re-INVITE', 'caller-holds', 'callee-is-held', { status: 'completed' }],
+      ['an INFO', 'caller-sends-info', 'callee-hears-info', { status: 'completed' }],
+      ['the callee is busy', 'caller-hears-busy', 'callee-is-busy', { status: 'busy', sip_status: 486 }],
+      ['the caller gives up', 'caller-cancels', 'callee-rings', { status: 'cancelled' }],
+      ['the callee repeats its answer', 'caller-talks', 'callee-repeats-its-answer', { status: 'completed' }],
+      ['no ACK comes', 'caller-never-acknowledges', 'callee-answers', { status: 'failed', terminated_by: 'system' }],
+    ])('%s', async (_, calling, called, outcome) => {
+      const [cdr] = await play(exchange, {
+        ...{ caller: account(), callee: account(), calling, called, transport, proxy: proxy.text },
+      });
+      expect(cdr).toMatchObject(outcome);
+    });
+
+    test('two baresip hear each other before and after a hold', async () => {
+      const [first, second] = [account(), account()];
+      const phone = {
+        ...{ folder: exchange.folder, exchange: exchange.sip(towards).text, protocol: towards },
+        proxy: `sip:${proxy.text};transport=${transport}`,
+      };
+      await using caller = await Baresip.start({ ...phone, ...first, tone: 440 });
+      await using callee = await Baresip.start({ ...phone, ...second, tone: 1000, answers: true });
+      caller.dial(second.number);
+      await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
+      await pause(1000);
+      caller.hold();
+      await caller.event('CALL_REMOTE_SDP', 2);
+      caller.resume();
+      await caller.event('CALL_REMOTE_SDP', 3);
+      await pause(1000);
+      callee.hangUp();
+      await caller.event('CALL_CLOSED');
+      const [cdr] = await exchange.cdrsOfCaller(first.number);
+      expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'callee' });
+      await expectTone(callee, 440);
+      await expectTone(caller, 1000);
+    });
+  });
+
+  describe.concurrent('that has a call ring at two of them', () => {
+    test.each([
+      ['one answers, the other is given up', 'callee-is-given-up'],
+      ['both answer: the second is acknowledged and hung up on (RFC 3261 section 13.2.2.4)', 'callee-answers-too'],
+    ])('%s', async (_, other) => {
+      const [caller, callee] = [account(), account()];
+      const port = await freePorts(2);
+      const forks = { number: callee.number, ports: [port] };
+      await using proxy = await Kamailio.start({ folder: exchange.folder, exchange, towards: 'udp', forks });
+      proxies.push(proxy.text);
+      const server = exchange.sip('udp').text;
+      const second = { folder: exchange.folder, exchange: server, service: callee.number, port, proxy: proxy.text };
+      await using forked = await Sipp.run(other, second);
+      const [calling, called] = ['caller-sees-progress', 'callee-answers-late'];
+      const [cdr] = await play(exchange, { caller, callee, calling, called, proxy: proxy.text });
+      await forked.succeeded();
+      expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'caller' });
+    });
+  });
+
+  test('nothing went past the proxies', () => {
+    const folder = exchange.folder.file('logs');
+    const traffic = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    const peers = traffic.join('\n').matchAll(/^\S+ (?:in|out) udp \S+ (?:<-|->) (\S+) \d+ bytes$/gm);
+    expect([...new Set([...peers].map(([, peer]) => peer))].toSorted()).toEqual(proxies.toSorted());
+  });
+
+  test('nothing is left: no call, no port, no error in the log', async () => {
+    const status = await exchange.status();
+    expect(status.calls).toEqual({ IDLE: 0, RINGING: 0, ACTIVE: 0, TERMINATING: 0 });
+    expect(status.port_pool.in_use).toBe(0);
+    expect(exchange.log().filter(({ level }) => level === 'ERROR')).toEqual([]);
+    expect(await exchange.stop()).toEqual({ code: 0, signal: null });
+  });
+});
