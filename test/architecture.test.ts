@@ -40,7 +40,19 @@ const house: Readonly<Record<string, Floor>> = {
   'pbx/routing': { floors: ['base', 'sip/message', 'sip/transport', 'pbx/directory', 'pbx/registrar'] },
   // The only place where SIP and media meet.
   'pbx/call': { floors: ['base', ...sip, 'sdp', 'media', 'pbx/events', 'pbx/directory', 'pbx/routing'] },
-  'pbx/presence': { floors: ['base', 'sip/message', 'sip/ua', 'pbx/events', 'pbx/directory'] },
+  // A subscription is a usage of a dialog.
+  'pbx/presence': {
+    floors: [
+      'base',
+      'sip/message',
+      'sip/transaction',
+      'sip/dialog',
+      'sip/ua',
+      'pbx/events',
+      'pbx/directory',
+      'pbx/routing',
+    ],
+  },
 
   // What depends on the exchange, and never the reverse.
   store: {

@@ -140,6 +140,7 @@ export async function compose({
           address: formatAddress(address),
         })),
         registrations: exchange.registrar.count,
+        subscriptions: exchange.notifier.count,
         calls: exchange.calls.byState(),
         port_pool: portPoolStatistics(media),
         media_workers: [{ name: 'plain-relay', state: 'running', sessions: exchange.calls.byState().ACTIVE }],
@@ -166,6 +167,7 @@ export async function compose({
       phase = 'draining';
       await drain({
         calls: exchange.calls,
+        notifier: exchange.notifier,
         userAgent: exchange.userAgent,
         clock,
         log: log.child({ logger: 'app' }),
@@ -241,6 +243,8 @@ function metricsOf(parts: {
     store: () => store.state(),
     malformed: () => exchange.transport.counters.malformed,
     overload: () => exchange.transactions.overload,
+    subscriptions: () => exchange.notifier.byPackage(),
+    notifies: () => exchange.notifier.notifies,
   });
   exchange.events.subscribe((event) => metrics.handle(event));
   exchange.transport.watch((_direction, message) => {

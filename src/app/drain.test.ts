@@ -27,7 +27,8 @@ function stage() {
       return active;
     },
   };
-  const done = drain({ calls, userAgent, clock, log: silentLog, timeoutMs: 25_000, hurry: hurry.signal });
+  const notifier = { shutDown: () => said.push('watchers told') };
+  const done = drain({ calls, notifier, userAgent, clock, log: silentLog, timeoutMs: 25_000, hurry: hurry.signal });
   return {
     clock,
     hurry,
@@ -56,12 +57,12 @@ test('calls that are still live after the time are ended', async () => {
   expect(said).toEqual([]);
   clock.advance(1);
   await done;
-  expect(said).toEqual(['shut down at 25000']);
+  expect(said).toEqual(['shut down at 25000', 'watchers told']);
 });
 
 test('in a hurry they are ended at once', async () => {
   const { hurry, done, said } = stage();
   hurry.abort();
   await done;
-  expect(said).toEqual(['shut down at 0']);
+  expect(said).toEqual(['shut down at 0', 'watchers told']);
 });

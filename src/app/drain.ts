@@ -2,11 +2,12 @@ import type { Clock, Log } from '../base/index.ts';
 import type { CallService } from '../pbx/call/index.ts';
 import type { UserAgent } from '../sip/ua/index.ts';
 
-/** How long phones may take to confirm the BYE of a call that we ended, in ms. */
+/** How long phones may take to confirm the BYE of a call or the end of a subscription, in ms. */
 const farewell = 2000;
 
 export interface DrainOptions {
   readonly calls: Pick<CallService, 'drain' | 'shutDown' | 'active'>;
+  readonly notifier: { shutDown(): void };
   readonly userAgent: Pick<UserAgent, 'dialogs'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -17,16 +18,17 @@ export interface DrainOptions {
 }
 
 /**
- * Takes no new calls, lets the live ones end by themselves for a while, then ends them and waits until the phones
- * have heard it.
+ * Takes no new calls, lets the live ones end by themselves for a while, then ends them and all subscriptions, and waits
+ * until the phones have heard it.
  */
-export async function drain({ calls, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
+export async function drain({ calls, notifier, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
   log.info('draining', { active_calls: calls.active, timeout_s: timeoutMs / 1000 });
   const idle = calls.drain();
   await within(clock, timeoutMs, hurry, () => idle);
   if (calls.active === 0 && userAgent.dialogs === 0) return;
   if (calls.active > 0) log.info('ending the remaining calls', { active_calls: calls.active });
   calls.shutDown();
+  notifier.shutDown();
   await within(clock, farewell, hurry, (given) => quiet(userAgent, clock, given));
 }
 

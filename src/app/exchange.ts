@@ -4,6 +4,13 @@ import { CallService, dialogMethods } from '../pbx/call/index.ts';
 import { Directory, type ExtensionStore } from '../pbx/directory/index.ts';
 import { EventBus } from '../pbx/events/index.ts';
 import {
+  dialogPackage,
+  ExtensionStates,
+  MessageWaiting,
+  messageSummaryPackage,
+  Notifier,
+} from '../pbx/presence/index.ts';
+import {
   type Binding,
   type BindingStore,
   contactOf,
@@ -47,6 +54,8 @@ export class Exchange {
   readonly directory: Directory;
   readonly registrar: Registrar;
   readonly calls: CallService;
+  readonly notifier: Notifier;
+  readonly messageWaiting = new MessageWaiting();
   readonly #parts: ExchangeParts;
   readonly #scope = new Scope();
   readonly #publicHosts: readonly string[];
@@ -116,6 +125,7 @@ export class Exchange {
       return outcome;
     };
     serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, authenticate });
+    this.notifier = this.#watching(authenticate);
     this.calls = new CallService({
       authenticate,
       directory: this.directory,
@@ -168,6 +178,30 @@ export class Exchange {
   async stop(): Promise<void> {
     this.#scope[Symbol.dispose]();
     await this.transport.close();
+  }
+
+  /** What can be watched, and who tells the watchers. */
+  #watching(authenticate: (request: SipRequest, sourceIp: string) => AuthOutcome): Notifier {
+    const { clock, log } = this.#parts;
+    const { userAgent, directory, messageWaiting } = this;
+    const states = this.#scope.own(
+      new ExtensionStates(this.events, (extension) => this.registrar.registered(extension)),
+    );
+    const notifier = this.#scope.own(
+      new Notifier({
+        userAgent,
+        authenticate,
+        directory,
+        packages: [dialogPackage(states), messageSummaryPackage(messageWaiting)],
+        clock,
+        log: log.child({ logger: 'presence' }),
+      }),
+    );
+    states.onChange((extension, aspect) => {
+      if (aspect === 'dialogs') notifier.changed('dialog', extension);
+    });
+    messageWaiting.onChange((extension) => notifier.changed('message-summary', extension));
+    return notifier;
   }
 
   #authentication(): (request: SipRequest, sourceIp: string) => AuthOutcome {

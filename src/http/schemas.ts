@@ -30,6 +30,7 @@ export const statusSchema = z.object({
   uptime_seconds: count,
   transports: z.array(z.object({ transport: z.string(), address: z.string().describe('host:port') })),
   registrations: count.describe('bindings of phones'),
+  subscriptions: count.describe('busy lamps and whatever else is watched'),
   calls: z.object({ IDLE: count, RINGING: count, ACTIVE: count, TERMINATING: count }).describe('calls by state'),
   port_pool: portPool,
   media_workers: z.array(z.object({ name: z.string(), state: z.string(), sessions: count })),

@@ -11,6 +11,8 @@ const sources: MetricsSources = {
   store: () => ({ queued: 6, dropped: 0 }),
   malformed: () => 8,
   overload: () => ({ rejected: 9, dropped: 10, withheld: 11 }),
+  subscriptions: () => new Map([['dialog', 9]]),
+  notifies: () => new Map([['confirmed', 11]]),
 };
 
 const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
@@ -43,6 +45,8 @@ test('the promised names are all there before anything happened, and stay put fr
     sip_overload_rejected_total: 9,
     sip_overload_dropped_total: 10,
     sip_overload_withheld_total: 11,
+    'sip_subscriptions{event="dialog"}': 9,
+    'sip_notifies_total{outcome="confirmed"}': 11,
     store_queue_length: 6,
   };
   expect(await samples(metrics)).toMatchObject(expected);

@@ -23,6 +23,10 @@ export interface MetricsSources {
   readonly malformed: () => number;
   /** What was turned away, or not sent, for there was too much of it. */
   readonly overload: () => { readonly rejected: number; readonly dropped: number; readonly withheld: number };
+  /** Live subscriptions by event package. */
+  readonly subscriptions: () => ReadonlyMap<string, number>;
+  /** NOTIFYs by outcome, since the start. */
+  readonly notifies: () => ReadonlyMap<string, number>;
 }
 
 const knownMethods = new Set(
@@ -66,10 +70,17 @@ export class Metrics {
       'sip_calls_ended_total',
       'Calls that have ended, by CDR status and reason',
       ['status', 'reason'],
-      this.#endings,
+      () => this.#endings,
     );
-    this.#labelled('sip_requests_total', 'SIP requests received and sent', ['method'], this.#requests);
-    this.#labelled('sip_responses_total', 'SIP responses received and sent', ['method', 'status'], this.#responses);
+    this.#labelled('sip_requests_total', 'SIP requests received and sent', ['method'], () => this.#requests);
+    this.#labelled(
+      'sip_responses_total',
+      'SIP responses received and sent',
+      ['method', 'status'],
+      () => this.#responses,
+    );
+    this.#labelledGauge('sip_subscriptions', 'Live subscriptions by event package', 'event', sources.subscriptions);
+    this.#labelled('sip_notifies_total', 'NOTIFYs sent, by what became of them', ['outcome'], sources.notifies);
     this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
     this.#counter(
       'sip_overload_rejected_total',
@@ -144,8 +155,20 @@ export class Metrics {
     });
   }
 
-  /** A counter whose values stand in `counts` under the values of its labels, joined by spaces. */
-  #labelled(name: string, help: string, labels: readonly string[], counts: ReadonlyMap<string, number>): void {
+  #labelledGauge(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [value, count] of read()) gauge.set({ [label]: value }, count);
+      },
+    });
+  }
+
+  /** A counter whose values stand in what `read` gives under the values of its labels, joined by spaces. */
+  #labelled(name: string, help: string, labels: readonly string[], read: () => ReadonlyMap<string, number>): void {
     const counter: Counter = new Counter({
       name,
       help,
@@ -153,7 +176,7 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         counter.reset();
-        for (const [key, value] of counts) {
+        for (const [key, value] of read()) {
           const values = key.split(' ');
           counter.inc(Object.fromEntries(labels.map((label, i) => [label, values[i] ?? ''])), value);
         }

@@ -24,7 +24,7 @@ test('UPDATE with an offer is refused with 405, and Allow does not name it', asy
   call.request('UPDATE', { body: alice.media.describe({ direction: 'inactive' }), contentType: 'application/sdp' });
   world.run(100);
   expect(call.last.status).toBe(405);
-  expect(call.last.headers.get('Allow')).toBe('ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, REGISTER');
+  expect(call.last.headers.get('Allow')).toBe('ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, REGISTER, SUBSCRIBE');
   expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
   call.hangUp();
   world.settles();
@@ -158,7 +158,7 @@ test('OPTIONS in a dialog and outside tells truthfully what we do (RFC 3261 sect
   const outside = alice.heard.at(-1)!;
   for (const answer of [inside, outside]) {
     expect(answer).toMatchObject({ status: 200 });
-    expect(answer.headers.get('Allow')).toBe('ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, REGISTER');
+    expect(answer.headers.get('Allow')).toBe('ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, REGISTER, SUBSCRIBE');
     expect(answer.headers.get('Accept')).toBe('application/sdp');
     expect(answer.headers.get('Supported')).toBe('path');
     expect(answer.headers.get('To')).toMatch(/;tag=/);
@@ -171,7 +171,7 @@ test('OPTIONS in a dialog and outside tells truthfully what we do (RFC 3261 sect
 test.each([
   ['FROBNICATE', 501],
   ['MESSAGE', 405],
-  ['SUBSCRIBE', 405],
+  ['NOTIFY', 405],
   ['PUBLISH', 405],
 ])('%s outside a dialog gets %i with Allow (RFC 3261 section 8.2.1)', async (method, status) => {
   await using world = await World.start();

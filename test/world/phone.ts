@@ -11,6 +11,7 @@ import { type Flow, type Transport, TransportLayer } from '../../src/sip/transpo
 import { answerChallenge } from '../../src/sip/ua/index.ts';
 import { bodyOf, PhoneCall } from './phone-call.ts';
 import { PhoneMedia } from './phone-media.ts';
+import { PhoneWatch, type WatchWishes } from './phone-watch.ts';
 
 export interface PhoneOptions {
   readonly number: string;
@@ -60,11 +61,16 @@ export class Phone {
     obeysCancel: true,
     /** Answers a new INVITE: 'ring' = 180 only, 'answer' = 180 and 200, 'silent' = nothing, a number = that status. */
     onInvite: 'silent' as 'ring' | 'answer' | 'silent' | number,
+    /** Answers a NOTIFY or a MESSAGE outside its calls: a status, or nothing. */
+    onNotify: 200 as number | 'silent',
+    onMessage: 200 as number | 'silent',
   };
   /** Every message that arrived, in order. */
   readonly heard: SipMessage[] = [];
   /** Calls in the order they began, both ways. */
   readonly calls: PhoneCall[] = [];
+  /** Its subscriptions in the order they began. */
+  readonly watches: PhoneWatch[] = [];
   /** Status of the last REGISTER. */
   registration: number | null = null;
   /** The last response to REGISTER. */
@@ -231,6 +237,14 @@ export class Phone {
     return call;
   }
 
+  /** Subscribes to an event package of a number, or of a URI. */
+  subscribe(target: string, event: string, wishes: WatchWishes = {}): PhoneWatch {
+    const watch = new PhoneWatch(this, target.includes(':') ? target : `sip:${target}@${this.server}`, event);
+    this.watches.push(watch);
+    watch.subscribe(wishes);
+    return watch;
+  }
+
   /** The latest call. Throws when there is none. */
   get lastCall(): PhoneCall {
     const call = this.calls.at(-1);
@@ -256,7 +270,11 @@ export class Phone {
       this.calls.push(incoming);
       return this.#greet(incoming);
     }
-    const status = request.method === 'OPTIONS' ? 200 : 481;
+    const watch = this.watches.findLast(({ callId }) => callId === request.callId);
+    if (watch && request.method === 'NOTIFY') return watch.onNotify(transaction);
+    const { onMessage } = this.habits;
+    if (request.method === 'MESSAGE' && onMessage === 'silent') return;
+    const status = request.method === 'OPTIONS' ? 200 : request.method === 'MESSAGE' ? Number(onMessage) : 481;
     transaction.respond(createResponse(request, status, { toTag: transaction.localTag }));
   }
 

@@ -140,7 +140,7 @@ export class World implements AsyncDisposable {
 
   /** What of the exchange is still alive that only a call or a request should keep alive. */
   leftovers(): Record<string, number> {
-    const { transactions, userAgent, calls, registrar } = this.exchange;
+    const { transactions, userAgent, calls, registrar, notifier } = this.exchange;
     // Bindings keep one timer for the next that expires; those behind a NAT are kept alive by others of their own.
     const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - (registrar.count > 0 ? 1 : 0);
     const { inUse } = this.media.usage();
@@ -149,6 +149,7 @@ export class World implements AsyncDisposable {
       'server transactions': transactions.size.server,
       dialogs: userAgent.dialogs,
       calls: calls.active,
+      subscriptions: notifier.count,
       'media ports': inUse,
       timers,
     };

@@ -13,10 +13,7 @@ export interface RegistrationServiceOptions {
 export function serveRegistrations({ userAgent, registrar, authenticate }: RegistrationServiceOptions): void {
   userAgent.handle('REGISTER', (transaction) => {
     const { request, flow } = transaction;
-    const outcome = authenticate(request, flow.remote.address);
-    if (outcome.kind === 'accepted') {
-      return transaction.respond(registrar.register(request, flow, outcome.username, transaction.localTag));
-    }
-    transaction.respond(userAgent.challenge(transaction, outcome.challenges));
+    const user = userAgent.authenticated(transaction, authenticate);
+    if (user !== null) transaction.respond(registrar.register(request, flow, user, transaction.localTag));
   });
 }

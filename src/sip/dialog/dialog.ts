@@ -66,6 +66,9 @@ interface SentInvite {
   patience: Timer | null;
 }
 
+/** Requests that carry a Contact, and move the dialog to it (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4.1). */
+const refreshesTarget: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
+
 const nobody: DialogUser = { onRequest: () => {} };
 
 /** One dialog: makes requests of its state, keeps the order of the peer's, repeats our ACKs and 2xx. */
@@ -139,7 +142,7 @@ export class Dialog {
     this.state.localSequence++;
     const message = this.#message(method, this.state.localSequence, request);
     for (const [name, value] of this.#context.requestHeaders) message.headers.add(name, value);
-    if (method === 'INVITE' || method === 'UPDATE') {
+    if (refreshesTarget.has(method)) {
       message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser, this.state.sips));
     }
     return this.#context.transactions.request(message, this.#flow, user);
@@ -297,7 +300,7 @@ export class Dialog {
       // Who asks for the next change has heard our 2xx: only its ACK was lost (RFC 5407 §3.1.4).
       this.#accepted.settle();
     }
-    if (request.method === 'INVITE' || request.method === 'UPDATE') this.refreshTarget(request);
+    if (refreshesTarget.has(request.method)) this.refreshTarget(request);
     if (request.method === 'INVITE') {
       this.#inviteReceived = transaction;
       transaction.user = {

@@ -15,3 +15,11 @@ export {
   isSips,
   newTag,
 } from './dialog-state.ts';
+export {
+  type NotifiedState,
+  type NotifyOutcome,
+  Subscription,
+  type SubscriptionEnd,
+  type SubscriptionOptions,
+  type SubscriptionUser,
+} from './subscription.ts';

@@ -1,5 +1,12 @@
 import { type Clock, type Log, type Random, randomToken } from '../../base/index.ts';
-import { addressed, type DialogContext, isSips, newTag } from '../dialog/index.ts';
+import {
+  addressed,
+  type DialogContext,
+  isSips,
+  newTag,
+  Subscription,
+  type SubscriptionOptions,
+} from '../dialog/index.ts';
 import {
   Contact,
   createResponse,
@@ -18,6 +25,7 @@ import {
 } from '../message/index.ts';
 import type { ClientTransactionUser, ServerTransaction, TransactionLayer } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
+import type { AuthOutcome } from './digest.ts';
 import { IncomingInvite, type IncomingInviteUser } from './incoming-invite.ts';
 import { OutgoingInvite, type OutgoingInviteUser } from './outgoing-invite.ts';
 import { type RequestHandler, UasCore } from './uas-core.ts';
@@ -53,6 +61,8 @@ export class UserAgent {
   /** The methods as Allow says them: in every request and in every answer to an INVITE. */
   #allow = '';
   readonly #supported: readonly string[];
+  /** Event packages that may be subscribed to. */
+  #events: readonly string[] = [];
 
   constructor(options: {
     readonly transactions: TransactionLayer;
@@ -106,7 +116,18 @@ export class UserAgent {
       Allow: this.#allow,
       Accept: 'application/sdp',
       ...(this.#supported.length > 0 ? { Supported: this.#supported.join(', ') } : {}),
+      ...this.allowEvents,
     };
+  }
+
+  /** Names the event packages that may be subscribed to; they appear in Allow-Events from now on. */
+  offerEvents(names: readonly string[]): void {
+    this.#events = names;
+  }
+
+  /** The Allow-Events header field; empty where nothing can be subscribed to (RFC 6665 §8.2.2). */
+  get allowEvents(): Readonly<Record<string, string>> {
+    return this.#events.length > 0 ? { 'Allow-Events': this.#events.join(', ') } : {};
   }
 
   /** Names who answers a method outside any dialog; it appears in Allow from now on. */
@@ -141,6 +162,17 @@ export class UserAgent {
     return response;
   }
 
+  /** The user whom `authenticate` takes the sender for; null when it has been challenged instead. */
+  authenticated(
+    transaction: ServerTransaction,
+    authenticate: (request: SipRequest, sourceIp: string) => AuthOutcome,
+  ): string | null {
+    const outcome = authenticate(transaction.request, transaction.flow.remote.address);
+    if (outcome.kind === 'accepted') return outcome.username;
+    transaction.respond(this.challenge(transaction, outcome.challenges));
+    return null;
+  }
+
   /** The response that tells the peer of `error`; a defect of ours is logged and becomes 500. */
   refusal(transaction: ServerTransaction, error: unknown): SipResponse {
     return this.#core.refusal(transaction, error);
@@ -149,6 +181,11 @@ export class UserAgent {
   /** Takes an INVITE that begins a call. Throws SipSyntaxError when no dialog can be made with it. */
   receiveInvite(transaction: ServerTransaction, contactUser: string | null, user: IncomingInviteUser): IncomingInvite {
     return new IncomingInvite(transaction, contactUser, user, this.#context);
+  }
+
+  /** Takes a SUBSCRIBE outside any dialog, to be granted by the owner. Throws SipSyntaxError when no dialog can be made with it. */
+  receiveSubscribe(transaction: ServerTransaction, options: SubscriptionOptions): Subscription {
+    return new Subscription(transaction, options, this.#context);
   }
 
   /** Sends an INVITE that begins a call. */

@@ -6,6 +6,7 @@ export {
   WwwAuthenticate,
 } from './credentials.ts';
 export { CSeq, type CSeqValue } from './cseq.ts';
+export { Event, type EventValue } from './event.ts';
 export { ContentType, type MediaType } from './media-type.ts';
 export {
   Contact,

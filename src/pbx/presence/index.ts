@@ -1,0 +1,5 @@
+export { dialogPackage } from './dialog-info.ts';
+export type { EventPackage } from './event-package.ts';
+export { ExtensionStates } from './extension-states.ts';
+export { type MessageCounts, MessageWaiting, messageSummaryPackage } from './message-waiting.ts';
+export { Notifier } from './notifier.ts';

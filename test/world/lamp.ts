@@ -1,0 +1,20 @@
+import type { PhoneWatch, WatchWishes } from './phone-watch.ts';
+import type { World } from './world.ts';
+
+type PhoneWishes = NonNullable<Parameters<World['phone']>[1]>;
+
+/** A phone of 1001 that watches the calls of 1002 and has been told once that there is none. */
+export async function lamp(world: World, options: PhoneWishes & WatchWishes = {}): Promise<PhoneWatch> {
+  const { expires = 600, headers = {}, ...phone } = options;
+  const alice = await world.phone('1001', phone);
+  const watch = alice.subscribe('1002', 'dialog', { expires, headers });
+  world.run(100);
+  if (watch.notifications.length !== 1) throw new Error(`1001 heard ${alice.log.join(' ')}`);
+  return watch;
+}
+
+/** Gives a subscription up, so that nothing is left of it. */
+export function unsubscribe(world: World, watch: PhoneWatch): void {
+  watch.subscribe({ expires: 0 });
+  world.run(100);
+}
