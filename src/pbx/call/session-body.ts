@@ -6,7 +6,7 @@ import {
   type SessionDescription,
 } from '../../sdp/index.ts';
 import { ContentType, SipError, type SipMessage, SipSyntaxError } from '../../sip/message/index.ts';
-import { partsOf } from './multipart.ts';
+import { findPart } from './multipart.ts';
 
 /** A body as requests and responses carry it. */
 export interface Body {
@@ -26,8 +26,8 @@ export function sdpBody(description: SessionDescription): Body {
 }
 
 /**
- * The session description that a message carries, by itself or as a part among others (RFC 5621 §3.1), null when it has
- * no body.
+ * The session description that a message carries, by itself or as a part among others (RFC 5621 §3.1); null when it has
+ * no body, or only one that may be passed over.
  * Throws SipError: 415 with Accept for another type of body, 400 when it makes no sense.
  */
 export function sdpOf(message: SipMessage): SessionDescription | null {
@@ -39,13 +39,18 @@ export function sdpOf(message: SipMessage): SessionDescription | null {
     const name = `${type?.type}/${type?.subtype}`.toLowerCase();
     if (name === sdpType) return parseSessionDescription(message.body);
     const boundary = name.startsWith('multipart/') && type?.params.get('boundary');
-    const parts = boundary ? partsOf(new TextDecoder().decode(message.body), boundary) : [];
-    const sdp = parts.find((part) => part.type === sdpType);
-    if (!sdp) throw unsupported(acceptable);
-    return parseSessionDescription(sdp.body);
+    const sdp = boundary ? findPart(new TextDecoder().decode(message.body), boundary, sdpType) : null;
+    if (sdp) return parseSessionDescription(sdp.body);
+    if (isOptional(message)) return null;
+    throw unsupported(acceptable);
   } catch (error) {
     throw refusalOfMedia(error, 400);
   }
+}
+
+/** Whether the body may be passed over by whoever does not know its type (RFC 3261 §20.11). */
+function isOptional({ headers }: SipMessage): boolean {
+  return /;\s*handling\s*=\s*"?optional\b/i.test(headers.get('Content-Disposition') ?? '');
 }
 
 function unsupported(headers: Readonly<Record<string, string>>): SipError {

@@ -19,6 +19,9 @@ const namedMethods = new Set(
   'INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO REFER SUBSCRIBE NOTIFY MESSAGE PUBLISH'.split(' '),
 );
 
+/** The longest body that is looked at, in bytes: many times what any session description has. */
+const longestBody = 32_768;
+
 /**
  * Decides who answers a request (RFC 3261 §8.2): its dialog, or the handler of its method. The one place where an
  * error from above becomes a response.
@@ -110,6 +113,7 @@ export class UasCore implements TransactionLayerUser {
   #dispatch(transaction: ServerTransaction): void {
     const { request } = transaction;
     const { method } = request;
+    if (request.body.length > longestBody) throw new SipError(413, 'Request Entity Too Large');
     if (request.toTag !== null && method !== 'REGISTER') {
       const dialog = this.#dialogOf(request);
       if (!dialog) throw new SipError(481, 'Call/Transaction Does Not Exist');
