@@ -2,6 +2,7 @@ import type { Cdr } from '../../src/pbx/records/index.ts';
 import { type ExchangeProcess, loopback } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Sipp, type SippOptions } from './sipp.ts';
+import type { Values } from './sipp-scenario.ts';
 
 /** An extension that a SIPp is. */
 export interface Account {
@@ -20,6 +21,8 @@ export interface Story {
   readonly calls?: number;
   /** Loopback addresses of the two. */
   readonly addresses?: { readonly caller: string; readonly callee: string };
+  /** What the scenarios ask for. */
+  readonly values?: Values;
   /** `host:port` of the proxy that both speak with. */
   readonly proxy?: string;
 }
@@ -58,14 +61,14 @@ export function callerSipp(
 
 /** Registers the callee, lets the caller call it, and returns the records when both are through their scenarios. */
 export async function play(exchange: ExchangeProcess, story: Story): Promise<readonly Cdr[]> {
-  const { caller, callee, transport = 'udp', calls = 1, addresses } = story;
+  const { caller, callee, transport = 'udp', calls = 1, addresses, values = {} } = story;
   const proxy = story.proxy === undefined ? {} : { proxy: story.proxy };
   const phone = await registerSipp(exchange, callee, { address: addresses?.callee ?? loopback, ...proxy });
   const address = addresses?.caller ?? loopback;
-  await using called = await Sipp.run(story.called, { ...phone, calls });
+  await using called = await Sipp.run(story.called, { ...phone, calls, values });
   await using calling = await Sipp.run(story.calling, {
     ...callerSipp(exchange, caller, callee.number, { transport, address, ...proxy }),
-    calls,
+    ...{ calls, values },
   });
   await Promise.all([calling.succeeded(), called.succeeded()]);
   return exchange.cdrsOfCaller(caller.number, calls);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Folder } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Program } from './program.ts';
-import { sippScenario } from './sipp-scenario.ts';
+import { sippScenario, type Values } from './sipp-scenario.ts';
 import { encodeUlaw, tone } from './tone.ts';
 
 /** What SIPp says of a scenario: see test/interop/sipp/. */
@@ -23,6 +23,8 @@ export interface SippOptions {
   readonly calls?: number;
   /** Calls a second. */
   readonly rate?: number;
+  /** What the scenario asks for. */
+  readonly values?: Values;
   /** s after which it is a failure. */
   readonly patience?: number;
 }
@@ -57,7 +59,7 @@ export class Sipp implements AsyncDisposable {
     const sound = folder.file('tone.ul');
     if (!existsSync(sound)) writeFileSync(sound, encodeUlaw(tone(440, 1)));
     const file = folder.file(`${scenario}-${port}.xml`);
-    writeFileSync(file, sippScenario(scenario));
+    writeFileSync(file, sippScenario(scenario, options.values));
     const errors = folder.file(`${scenario}-${port}-errors.log`);
     const messages = folder.file(`${scenario}-${port}-messages.log`);
     const program = new Program(

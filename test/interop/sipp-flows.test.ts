@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ExchangeProcess } from './exchange-process.ts';
+import { Sipp } from './sipp.ts';
+import { callerSipp, play, registerSipp, type Story } from './sipp-call.ts';
+import { needs } from './tools.ts';
+
+const password = 'flow-password';
+
+// SIPp of Debian 12 is built without TLS: for that see the phones behind Kamailio.
+describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('the flows of RFC 3665 over %s', (transport) => {
+  let exchange: ExchangeProcess;
+  let nextNumber = 1001;
+
+  beforeAll(async () => {
+    const numbers = Array.from({ length: 60 }, (_, index) => String(1001 + index));
+    exchange = await ExchangeProcess.start({
+      config: {
+        // Short timers: who does not answer is given up after 64·T1, who rings after 3 s.
+        sip: { timers: { t1: 40, invite_timeout: 3 } },
+        extensions: numbers.map((number) => ({ number, password })),
+      },
+    });
+  });
+
+  afterAll(async () => {
+    await exchange?.[Symbol.asyncDispose]();
+  });
+
+  const account = () => ({ number: String(nextNumber++), password });
+
+  async function story(calling: string, called: string, values: Story['values'] = {}) {
+    const [cdr] = await play(exchange, { caller: account(), callee: account(), calling, called, transport, values });
+    return cdr;
+  }
+
+  describe.concurrent('registration', () => {
+    test('with a challenge, of two contacts, asked for, and taken back (section 2.1 to 2.4)', async () => {
+      const phone = account();
+      await using registering = await Sipp.run(
+        'registers-and-leaves',
+        callerSipp(exchange, phone, phone.number, { transport }),
+      );
+      await registering.succeeded();
+    });
+
+    test.each([
+      ['a wrong password (section 2.5)', 'wrong', { status: '401', header: 'WWW-Authenticate: Digest' }],
+      ['too brief a time (RFC 3261 section 10.3)', password, { status: '423', header: 'Min-Expires: 60' }],
+    ])('%s', async (_, tried, values) => {
+      const { number } = account();
+      const phone = callerSipp(exchange, { number, password: tried }, number, { transport });
+      await using registering = await Sipp.run('registers-badly', { ...phone, values });
+      await registering.succeeded();
+    });
+  });
+
+  describe.concurrent('session establishment', () => {
+    test('by way of early media', async () => {
+      expect(await story('caller-sees-progress', 'callee-answers-late')).toMatchObject({ status: 'completed' });
+    });
+
+    test('with the session description in the ACK (section 3.6)', async () => {
+      const cdr = await story('caller-offers-late', 'callee-offers');
+      expect(cdr).toMatchObject({ status: 'completed', codec: 'PCMU' });
+      for (const leg of [cdr!.rtp.caller, cdr!.rtp.callee]) expect(leg.packets_received).toBeGreaterThan(15);
+    });
+
+    test.each([
+      ['404', '404', { status: 'failed', termination_reason: 'unreachable' }],
+      ['480', '480', { status: 'failed', termination_reason: 'unreachable' }],
+      ['486', '486', { status: 'busy' }],
+      ['488', '488', { status: 'failed', termination_reason: 'error' }],
+      ['503', '500', { status: 'failed' }],
+      ['600', '600', { status: 'busy' }],
+      ['603', '603', { status: 'rejected' }],
+    ])('the callee answers with %s, the caller hears %s (section 3.9, 3.11)', async (status, heard, outcome) => {
+      const [caller, callee] = [account(), account()];
+      const phone = await registerSipp(exchange, callee);
+      await using called = await Sipp.run('callee-refuses', { ...phone, values: { status } });
+      await using calling = await Sipp.run('caller-is-answered', {
+        ...callerSipp(exchange, caller, callee.number, { transport }),
+        values: { status: heard },
+      });
+      await Promise.all([calling.succeeded(), called.succeeded()]);
+      expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([outcome]);
+    });
+
+    test('nobody picks up (section 3.8)', async () => {
+      const cdr = await story('caller-is-answered', 'callee-rings-on', { status: '408' });
+      expect(cdr).toMatchObject({ status: 'no_answer', termination_reason: 'no_answer' });
+    });
+
+    test('the phone says nothing at all (section 3.10)', async () => {
+      const [caller, callee] = [account(), account()];
+      await registerSipp(exchange, callee);
+      await using calling = await Sipp.run('caller-is-answered', {
+        ...callerSipp(exchange, caller, callee.number, { transport }),
+        values: { status: '408' },
+      });
+      await calling.succeeded();
+      expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([{ status: 'no_answer', setup_time_ms: null }]);
+    });
+
+    test('the callee sends the caller on to another extension (section 3.6)', async () => {
+      const [caller, first, second] = [account(), account(), account()];
+      const redirecting = await registerSipp(exchange, first);
+      const answering = await registerSipp(exchange, second);
+      const headers = `Contact: <sip:${second.number}@${exchange.sip('udp').text}>`;
+      await using redirected = await Sipp.run('callee-refuses', { ...redirecting, values: { status: '302', headers } });
+      await using called = await Sipp.run('callee-answers', answering);
+      await using calling = await Sipp.run('caller-talks', callerSipp(exchange, caller, first.number, { transport }));
+      await Promise.all([calling.succeeded(), called.succeeded(), redirected.succeeded()]);
+      expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([{ status: 'completed' }]);
+    });
+  });
+});
