@@ -17,7 +17,11 @@ const house: Readonly<Record<string, Floor>> = {
 
   // The SIP stack: bytes at the bottom, user agents at the top. To it, a body is bytes with a content type.
   'sip/message': { floors: ['base'], node: ['buffer'] },
-  'sip/transport': { floors: ['base', 'sip/message'], node: ['dgram', 'net', 'tls', 'os', 'fs/promises'] },
+  'sip/transport': {
+    floors: ['base', 'sip/message'],
+    node: ['buffer', 'dgram', 'fs/promises', 'http', 'net', 'os', 'stream', 'tls'],
+    libraries: ['ws'],
+  },
   'sip/transaction': { floors: ['base', 'sip/message', 'sip/transport'] },
   // A dialog's requests go over a flow, which is the transport floor's.
   'sip/dialog': { floors: ['base', 'sip/message', 'sip/transport', 'sip/transaction'] },

@@ -12,7 +12,15 @@ import {
   Webhooks,
 } from '../observe/index.ts';
 import type { NewExtension } from '../pbx/directory/index.ts';
-import { TcpTransport, TlsTransport, type Transport, UdpTransport } from '../sip/transport/index.ts';
+import {
+  SecureTransport,
+  TcpTransport,
+  TlsTransport,
+  type Transport,
+  UdpTransport,
+  WssTransport,
+  WsTransport,
+} from '../sip/transport/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
@@ -161,7 +169,7 @@ export async function compose({
     servers: exchange.transport.addresses,
     pages: http.addresses,
     reload: () => {
-      for (const transport of transports) if (transport instanceof TlsTransport) void transport.reload();
+      for (const transport of transports) if (transport instanceof SecureTransport) void transport.reload();
     },
     stop: async (hurry) => {
       phase = 'draining';
@@ -193,11 +201,15 @@ function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transpo
         case 'tcp':
           return [new TcpTransport({ listen, ...common })];
         case 'tls':
-          return [tlsTransport(sip.tls, address, common)];
+          return [
+            new TlsTransport({ ...certified(sip.tls), listen: { address, port: sip.tls.listen_port }, ...common }),
+          ];
         case 'ws':
+          return [new WsTransport({ listen: { address, port: sip.ws.listen_port }, ...common })];
         case 'wss':
-          // Not built yet; the configuration has warned of it.
-          return [];
+          return [
+            new WssTransport({ ...certified(sip.tls), listen: { address, port: sip.wss.listen_port }, ...common }),
+          ];
         default:
           return name satisfies never;
       }
@@ -205,21 +217,10 @@ function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transpo
   );
 }
 
-function tlsTransport(
-  tls: Config['sip']['tls'],
-  address: string,
-  common: { readonly clock: Clock; readonly log: Log; advertise(own: Address, remote: Address): Address },
-): TlsTransport {
-  // The configuration has been refused where these are missing.
-  const { certificate, private_key: privateKey, ca, verify_client: verifyClient } = tls;
-  return new TlsTransport({
-    listen: { address, port: tls.listen_port },
-    certificate: certificate ?? '',
-    privateKey: privateKey ?? '',
-    ...(ca === null ? {} : { ca }),
-    verifyClient,
-    ...common,
-  });
+/** What TLS and secure WebSockets have in common. */
+function certified({ certificate, private_key: privateKey, ca, verify_client: verifyClient }: Config['sip']['tls']) {
+  // The configuration has been refused where the first two are missing.
+  return { certificate: certificate ?? '', privateKey: privateKey ?? '', ca, verifyClient };
 }
 
 function cdrWriter({ cdr }: Config, clock: Clock, log: Log): CdrWriter {

@@ -32,8 +32,6 @@ const portsPerCall = 4;
 const unbuiltKeys: readonly (readonly [key: string, what: string, read: (config: Config) => unknown])[] = [
   ['sip.timers.session_expires', 'session timers are', ({ sip }) => sip.timers.session_expires],
   ['sip.timers.min_se', 'session timers are', ({ sip }) => sip.timers.min_se],
-  ['sip.ws', 'SIP over WebSocket is', ({ sip }) => sip.ws],
-  ['sip.wss', 'SIP over WebSocket is', ({ sip }) => sip.wss],
   ['media.jitter_buffer', 'the jitter buffer is', ({ media }) => media.jitter_buffer],
   ['media.workers', 'media workers are', ({ media }) => media.workers],
   ['media.dscp', 'marking media packets is', ({ media }) => media.dscp],
@@ -50,9 +48,6 @@ export function unbuiltCapabilities(config: Config): string[] {
   const lines = unbuiltKeys
     .filter(([, , read]) => !isDeepStrictEqual(read(config), read(defaultConfig)))
     .map(([key, what]) => `${key} has no effect: ${what} not built yet`);
-  const webSockets = config.sip.transport.filter((transport) => transport === 'ws' || transport === 'wss');
-  if (webSockets.length > 0)
-    lines.push(`sip.transport: ${webSockets.join(', ')} is left out: SIP over WebSocket is not built yet`);
   const srtpWanted = config.extensions.filter(({ srtp }) => srtp === 'required').map(({ number }) => number);
   if (config.media.srtp === 'required')
     lines.push('media.srtp has no effect: encrypted media is not built yet, calls are not encrypted');

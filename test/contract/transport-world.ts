@@ -10,6 +10,7 @@ import { type Address, silentLog, VirtualClock } from '../../src/base/index.ts';
 import type { SipMessage } from '../../src/sip/message/index.ts';
 import {
   type Flow,
+  isWebSocket,
   MemoryNetwork,
   type StreamLimits,
   TcpTransport,
@@ -18,15 +19,21 @@ import {
   TransportLayer,
   type TransportName,
   UdpTransport,
+  WssTransport,
+  WsTransport,
 } from '../../src/sip/transport/index.ts';
+import { openWebSocket, webSocketClient } from '../support/websocket-client.ts';
 
 export const tlsFile = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+export const ca = readFileSync(tlsFile('server.pem'));
 
 export interface Kind {
   readonly title: string;
   readonly name: TransportName;
   readonly memory: boolean;
   readonly stream: boolean;
+  /** Whether it carries whole messages over connections that only clients open. */
+  readonly webSocket: boolean;
   /** The addresses of the two hosts. */
   readonly server: string;
   readonly peer: string;
@@ -34,24 +41,23 @@ export interface Kind {
 
 const loopback6 = (networkInterfaces()['lo'] ?? []).some(({ address }) => address === '::1');
 
+const names = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+const natureOf = (name: TransportName) => ({ stream: name !== 'udp', webSocket: isWebSocket(name) });
 const memory = (name: TransportName): Kind => {
-  const stream = name !== 'udp';
-  return { title: `memory ${name}`, name, memory: true, stream, server: '10.0.0.1', peer: '10.0.0.2' };
+  return { title: `memory ${name}`, name, memory: true, ...natureOf(name), server: '10.0.0.1', peer: '10.0.0.2' };
 };
 const sockets = (name: TransportName, host: string): Kind => {
-  return { title: `${name} on ${host}`, name, memory: false, stream: name !== 'udp', server: host, peer: host };
+  return { title: `${name} on ${host}`, name, memory: false, ...natureOf(name), server: host, peer: host };
 };
 
 export const kinds: readonly Kind[] = [
-  memory('udp'),
-  memory('tcp'),
-  memory('tls'),
-  sockets('udp', '127.0.0.1'),
-  sockets('tcp', '127.0.0.1'),
-  sockets('tls', '127.0.0.1'),
-  ...(loopback6 ? [sockets('udp', '::1'), sockets('tcp', '::1'), sockets('tls', '::1')] : []),
+  ...names.map(memory),
+  ...names.map((name) => sockets(name, '127.0.0.1')),
+  ...(loopback6 ? names.map((name) => sockets(name, '::1')) : []),
 ];
 export const streamKinds = kinds.filter(({ stream }) => stream);
+export const byteStreamKinds = streamKinds.filter(({ webSocket }) => !webSocket);
+export const webSocketKinds = kinds.filter(({ webSocket }) => webSocket);
 export const datagramKinds = kinds.filter(({ stream }) => !stream);
 
 /** A transport layer over one transport, and what it has heard. */
@@ -85,28 +91,41 @@ export class TransportWorld implements AsyncDisposable {
     this.kind = kind;
   }
 
-  transport(host: string, options: { limits?: Partial<StreamLimits>; port?: number } = {}): Transport {
-    const { name } = this.kind;
+  /** `client`: one that connects, where it makes a difference. */
+  transport(
+    host: string,
+    options: { limits?: Partial<StreamLimits>; port?: number; client?: boolean } = {},
+  ): Transport {
+    const { name, webSocket } = this.kind;
+    const { client = false } = options;
+    // Time that is only jumped over leaves a peer no chance to answer a ping: they are for tests that ask for them.
+    const limits = { ping: Number.POSITIVE_INFINITY, ...options.limits };
     const listen = { address: host, port: options.port ?? 0 };
     if (this.kind.memory)
       return this.network.transport(name, listen, {
-        limits: { idle: 180_000, message: 15_000, ...options.limits },
+        connects: client || !webSocket,
+        limits: { idle: 180_000, message: 15_000, ...limits },
       });
-    const common = { listen, clock: this.clock, log: silentLog, limits: options.limits ?? {} };
+    if (webSocket && client) return webSocketClient(name, host, { clock: this.clock, ca });
+    const common = { listen, clock: this.clock, log: silentLog, limits };
     if (name === 'udp') return new UdpTransport(common);
     if (name === 'tcp') return new TcpTransport(common);
-    return new TlsTransport({
+    if (name === 'ws') return new WsTransport(common);
+    const secure = {
       ...common,
       certificate: tlsFile('server.pem'),
       privateKey: tlsFile('server.key'),
       ca: tlsFile('server.pem'),
-    });
+    };
+    return name === 'tls' ? new TlsTransport(secure) : new WssTransport(secure);
   }
 
-  /** Starts a layer; on the server's address unless told otherwise. */
+  /** Starts a layer: the server's, or that of a peer which connects to it from `host`. */
   async party(options: { host?: string; limits?: Partial<StreamLimits> } = {}): Promise<Party> {
     const layer = new TransportLayer({
-      transports: [this.transport(options.host ?? this.kind.server, options)],
+      transports: [
+        this.transport(options.host ?? this.kind.server, { ...options, client: options.host !== undefined }),
+      ],
       log: silentLog,
     });
     const heard: { message: SipMessage; flow: Flow }[] = [];
@@ -118,9 +137,11 @@ export class TransportWorld implements AsyncDisposable {
   async client(to: Address): Promise<Client> {
     const client = await (this.kind.memory
       ? this.#memoryClient(to)
-      : this.kind.stream
-        ? this.#stream(to)
-        : this.#datagrams(to));
+      : this.kind.webSocket
+        ? this.#webSocket(to)
+        : this.kind.stream
+          ? this.#stream(to)
+          : this.#datagrams(to));
     this.#closers.push(() => client.close());
     return client;
   }
@@ -171,10 +192,7 @@ export class TransportWorld implements AsyncDisposable {
 
   async #stream(to: Address): Promise<Client> {
     const target = { host: to.address, port: to.port };
-    const socket: Socket =
-      this.kind.name === 'tls'
-        ? connectTls({ ...target, ca: readFileSync(tlsFile('server.pem')) })
-        : connectTcp(target);
+    const socket: Socket = this.kind.name === 'tls' ? connectTls({ ...target, ca }) : connectTcp(target);
     await once(socket, this.kind.name === 'tls' ? 'secureConnect' : 'connect');
     let received = '';
     let closed = false;
@@ -192,6 +210,27 @@ export class TransportWorld implements AsyncDisposable {
       send: (text) => socket.write(text),
       stopReading: () => socket.pause(),
       close: () => socket.destroy(),
+    };
+  }
+
+  async #webSocket(to: Address): Promise<Client> {
+    const socket = await openWebSocket(this.kind.name, to, { ca });
+    const { localAddress, localPort } = Reflect.get(socket, '_socket') as Socket;
+    let received = '';
+    let closed = false;
+    socket.on('message', (data) => {
+      received += data.toString();
+    });
+    socket.on('close', () => {
+      closed = true;
+    });
+    return {
+      address: { address: localAddress!, port: localPort! },
+      received: () => received,
+      closed: () => closed,
+      send: (text) => socket.send(text),
+      stopReading: () => socket.pause(),
+      close: () => socket.terminate(),
     };
   }
 

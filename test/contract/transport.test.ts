@@ -7,7 +7,7 @@ import {
   type SipRequest,
 } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
-import { datagramKinds, kinds, requestText, streamKinds, TransportWorld } from './transport-world.ts';
+import { byteStreamKinds, datagramKinds, kinds, requestText, streamKinds, TransportWorld } from './transport-world.ts';
 
 const request = (callId = 'a', body = '') => {
   const message = parseMessage(Buffer.from(requestText({ callId })));
@@ -138,7 +138,7 @@ describe.each(kinds)('every transport: $title', (kind) => {
     const server = await world.party();
     expect(server.layer.hears(kind.name, server.address)).toBe(true);
     expect(server.layer.hears(kind.name, { address: '192.0.2.200', port: server.address.port })).toBe(false);
-    expect(server.layer.hears('wss', server.address)).toBe(false);
+    expect(server.layer.hears(kind.name === 'tls' ? 'wss' : 'tls', server.address)).toBe(false);
   });
 
   test('has no way to another IP family', async () => {
@@ -177,18 +177,6 @@ describe.each(kinds)('every transport: $title', (kind) => {
 });
 
 describe.each(streamKinds)('every stream: $title', (kind) => {
-  test('messages may come in single bytes, and several at once', async () => {
-    await using world = new TransportWorld(kind);
-    const server = await world.party();
-    const client = await world.client(server.address);
-    for (const byte of Buffer.from(requestText({ callId: 'slow', body: 'hello' }))) client.send(Uint8Array.of(byte));
-    client.send(
-      `${requestText({ callId: 'b' })}\r\n${requestText({ callId: 'c', body: 'x' })}${requestText({ callId: 'd' })}`,
-    );
-    await world.until(() => server.heard.length === 4);
-    expect(callIds(server.heard)).toEqual(['slow', 'b', 'c', 'd']);
-  });
-
   test('a ping is answered with a single line end (RFC 5626 §4.4.1)', async () => {
     await using world = new TransportWorld(kind);
     const server = await world.party();
@@ -197,16 +185,6 @@ describe.each(streamKinds)('every stream: $title', (kind) => {
     await world.until(() => client.received() !== '');
     expect(client.received()).toBe('\r\n');
     expect(server.layer.counters).toMatchObject({ received: 0, sent: 0 });
-  });
-
-  test('a request without Content-Length is answered with 400, and the connection closed', async () => {
-    await using world = new TransportWorld(kind);
-    const server = await world.party();
-    const client = await world.client(server.address);
-    client.send(requestText({ length: false }) + requestText());
-    await world.until(() => client.closed());
-    expect(client.received()).toMatch(/^SIP\/2\.0 400 /);
-    expect(server.heard).toEqual([]);
   });
 
   test('a message of more than 256 KiB is answered with 513, and the connection closed', async () => {
@@ -281,39 +259,6 @@ describe.each(streamKinds)('every stream: $title', (kind) => {
     await world.until(() => client.received() === '\r\n');
     world.clock.advance(100_000);
     expect(server.heard[0]!.flow.closed).toBe(false);
-  });
-
-  test('a peer that sends no whole message within 15 s is cut off, however busy it is', async () => {
-    await using world = new TransportWorld(kind);
-    const server = await world.party();
-    const client = await world.client(server.address);
-    client.send('\r\n\r\n');
-    await world.until(() => client.received() === '\r\n');
-    world.clock.advance(14_000);
-    client.send(`\r\n\r\n${requestText().slice(0, 100)}`);
-    await world.until(() => client.received() === '\r\n\r\n');
-    world.clock.advance(1_000);
-    await world.until(() => client.closed());
-  });
-
-  test('a message that is not whole after 15 s ends the connection, even one that is held', async () => {
-    await using world = new TransportWorld(kind);
-    const server = await world.party();
-    const client = await world.client(server.address);
-    client.send(requestText());
-    await world.until(() => server.heard.length === 1);
-    server.heard[0]!.flow.hold();
-    world.clock.advance(1_000_000);
-    const [head, tail] = [requestText({ callId: 'b' }).slice(0, 100), requestText({ callId: 'b' }).slice(100)];
-    client.send(`\r\n\r\n${head}`);
-    await world.until(() => client.received() === '\r\n');
-    world.clock.advance(14_999);
-    client.send(tail + head);
-    await world.until(() => server.heard.length === 2);
-    world.clock.advance(14_999);
-    expect(server.heard[0]!.flow.closed).toBe(false);
-    world.clock.advance(1);
-    await world.until(() => client.closed());
   });
 
   test('the open connection is used again, from both ends', async () => {
@@ -394,6 +339,63 @@ describe.each(streamKinds)('every stream: $title', (kind) => {
       world.clock.advance(1);
     }
     await world.until(() => errors.length > 0);
+  });
+});
+
+describe.each(byteStreamKinds)('every byte stream: $title', (kind) => {
+  test('messages may come in single bytes, and several at once', async () => {
+    await using world = new TransportWorld(kind);
+    const server = await world.party();
+    const client = await world.client(server.address);
+    for (const byte of Buffer.from(requestText({ callId: 'slow', body: 'hello' }))) client.send(Uint8Array.of(byte));
+    client.send(
+      `${requestText({ callId: 'b' })}\r\n${requestText({ callId: 'c', body: 'x' })}${requestText({ callId: 'd' })}`,
+    );
+    await world.until(() => server.heard.length === 4);
+    expect(callIds(server.heard)).toEqual(['slow', 'b', 'c', 'd']);
+  });
+
+  test('a request without Content-Length is answered with 400, and the connection closed', async () => {
+    await using world = new TransportWorld(kind);
+    const server = await world.party();
+    const client = await world.client(server.address);
+    client.send(requestText({ length: false }) + requestText());
+    await world.until(() => client.closed());
+    expect(client.received()).toMatch(/^SIP\/2\.0 400 /);
+    expect(server.heard).toEqual([]);
+  });
+
+  test('a peer that sends no whole message within 15 s is cut off, however busy it is', async () => {
+    await using world = new TransportWorld(kind);
+    const server = await world.party();
+    const client = await world.client(server.address);
+    client.send('\r\n\r\n');
+    await world.until(() => client.received() === '\r\n');
+    world.clock.advance(14_000);
+    client.send(`\r\n\r\n${requestText().slice(0, 100)}`);
+    await world.until(() => client.received() === '\r\n\r\n');
+    world.clock.advance(1_000);
+    await world.until(() => client.closed());
+  });
+
+  test('a message that is not whole after 15 s ends the connection, even one that is held', async () => {
+    await using world = new TransportWorld(kind);
+    const server = await world.party();
+    const client = await world.client(server.address);
+    client.send(requestText());
+    await world.until(() => server.heard.length === 1);
+    server.heard[0]!.flow.hold();
+    world.clock.advance(1_000_000);
+    const [head, tail] = [requestText({ callId: 'b' }).slice(0, 100), requestText({ callId: 'b' }).slice(100)];
+    client.send(`\r\n\r\n${head}`);
+    await world.until(() => client.received() === '\r\n');
+    world.clock.advance(14_999);
+    client.send(tail + head);
+    await world.until(() => server.heard.length === 2);
+    world.clock.advance(14_999);
+    expect(server.heard[0]!.flow.closed).toBe(false);
+    world.clock.advance(1);
+    await world.until(() => client.closed());
   });
 });
 

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { called, forked, ringing } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
-const names = ['udp', 'tcp', 'tls'] as const;
+const names = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+
+const contacts = {
+  udp: '<sip:1001@10.0.0.1:5060>',
+  tcp: '<sip:1001@10.0.0.1:5060;transport=tcp>',
+  tls: '<sip:1001@10.0.0.1:5061;transport=tls>',
+  ws: '<sip:1001@10.0.0.1:5066;transport=ws>',
+  wss: '<sip:1001@10.0.0.1:5067;transport=ws>',
+};
 
 describe('a call from one transport to another', () => {
   test.each(names.flatMap((from) => names.map((to) => [from, to] as const)))('%s to %s', async (from, to) => {
@@ -11,10 +19,7 @@ describe('a call from one transport to another', () => {
     const ringing = bob.lastCall;
     const { invite } = ringing;
     expect(invite.topVia.transport).toBe(to.toUpperCase());
-    expect(invite.headers.get('Contact')).toBe(
-      { udp: '<sip:1001@10.0.0.1:5060>', tcp: '<sip:1001@10.0.0.1:5060;transport=tcp>' }[to as string] ??
-        '<sip:1001@10.0.0.1:5061;transport=tls>',
-    );
+    expect(invite.headers.get('Contact')).toBe(contacts[to]);
     ringing.answer(180);
     world.run(50);
     ringing.answer(200);

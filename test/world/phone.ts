@@ -7,7 +7,7 @@ import {
   TransactionLayer,
   type TransactionMachines,
 } from '../../src/sip/transaction/index.ts';
-import { type Flow, type Transport, TransportLayer } from '../../src/sip/transport/index.ts';
+import { type Flow, isWebSocket, type Transport, TransportLayer } from '../../src/sip/transport/index.ts';
 import { answerChallenge } from '../../src/sip/ua/index.ts';
 import { bodyOf, PhoneCall } from './phone-call.ts';
 import { PhoneMedia } from './phone-media.ts';
@@ -24,7 +24,7 @@ export interface PhoneOptions {
   readonly random: Random;
   /** Codecs of its session descriptions, as rtpmap names with their payload types. */
   readonly codecs?: readonly (readonly [payloadType: number, rtpmap: string])[];
-  /** Contact host and port, where they differ from the real ones (behind a NAT). */
+  /** Contact host and port, where they differ from the real ones (behind a NAT, in a browser). */
   readonly contact?: string;
 }
 
@@ -142,7 +142,7 @@ export class Phone {
 
   get contact(): string {
     const { transport, address, contact } = this.#options;
-    const param = transport.name === 'udp' ? '' : `;transport=${transport.name}`;
+    const param = transport.name === 'udp' ? '' : `;transport=${isWebSocket(transport.name) ? 'ws' : transport.name}`;
     return `<sip:${this.number}@${contact ?? `${address}:5060`}${param}>`;
   }
 

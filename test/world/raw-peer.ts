@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from '../../src/base/index.ts';
 import { parseMessage, type SipMessage, SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Transport, TransportName } from '../../src/sip/transport/index.ts';
-import { exchangeIp, type World } from './world.ts';
+import { exchangeIp, exchangePorts, type World } from './world.ts';
 
 /**
  * A peer without a stack: sends the text it is given and keeps what arrives. For what other people's stacks say and
@@ -19,7 +19,7 @@ export class RawPeer implements AsyncDisposable {
   private constructor(transport: Transport, address: Address) {
     this.#transport = transport;
     this.address = address;
-    this.#server = { address: exchangeIp, port: transport.name === 'tls' ? 5061 : 5060 };
+    this.#server = { address: exchangeIp, port: exchangePorts[transport.name] };
   }
 
   /** Listens at `address`, `10.0.0.50:5060` unless said otherwise. */

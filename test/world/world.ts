@@ -1,12 +1,13 @@
 import { configSchema } from '../../src/app/config-schema.ts';
 import { Exchange } from '../../src/app/exchange.ts';
-import { type Log, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
+import { type Log, randomToken, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
 import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
 import type { OverloadLimits } from '../../src/sip/transaction/index.ts';
 import {
+  isWebSocket,
   MemoryNetwork,
   type MemoryNetworkOptions,
   type StreamLimits,
@@ -15,6 +16,15 @@ import {
 import { Phone, type PhoneOptions } from './phone.ts';
 
 export const exchangeIp = '10.0.0.1';
+
+/** Where the exchange listens. */
+export const exchangePorts: Readonly<Record<TransportName, number>> = {
+  udp: 5060,
+  tcp: 5060,
+  tls: 5061,
+  ws: 5066,
+  wss: 5067,
+};
 
 export interface WorldOptions {
   /** Numbers that exist; the password of each is `pw` and the number. */
@@ -67,11 +77,11 @@ export class World implements AsyncDisposable {
       random: this.random,
       log,
     });
-    const transports = (['udp', 'tcp', 'tls'] as const).map((name) =>
+    const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>
       this.network.transport(
         name,
-        { address: exchangeIp, port: name === 'tls' ? 5061 : 5060 },
-        { limits: options.streamLimits ?? {} },
+        { address: exchangeIp, port: exchangePorts[name] },
+        { connects: !isWebSocket(name), limits: options.streamLimits ?? {} },
       ),
     );
     this.exchange = new Exchange({
@@ -97,18 +107,23 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** A phone with an address of its own, listening, not registered. */
+  /**
+   * A phone with an address of its own, listening, not registered. One of `ws` or `wss` is in a browser: it knows no
+   * address of its own and says `invalid` (RFC 7118 appendix B.1).
+   */
   async phone(
     number: string,
     options: Partial<Omit<PhoneOptions, 'transport'>> & { readonly transport?: TransportName } = {},
   ): Promise<Phone> {
     const { transport = 'udp', address = `10.0.0.${this.#nextHost++}`, ...rest } = options;
+    const browser = isWebSocket(transport) ? { address: `${randomToken(this.random, 12)}.invalid`, port: 5060 } : null;
     const phone = new Phone({
       number,
       password: passwordOf(number),
-      transport: this.network.transport(transport, { address, port: 5060 }),
+      transport: this.network.transport(transport, { address, port: 5060 }, browser ? { advertised: browser } : {}),
       address,
-      server: { address: exchangeIp, port: transport === 'tls' ? 5061 : 5060 },
+      ...(browser && { contact: browser.address }),
+      server: { address: exchangeIp, port: exchangePorts[transport] },
       sockets: this.sockets,
       clock: this.clock,
       random: this.random,

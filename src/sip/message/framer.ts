@@ -14,6 +14,15 @@ export type Frame =
   | { readonly kind: 'pong' }
   | { readonly kind: 'error'; readonly error: SipSyntaxError };
 
+/** Makes frames of what arrives on a connection: call `next` until it returns null after each `push`. */
+export interface Framer {
+  /** Bytes that have come and are not handed out yet. */
+  readonly buffered: number;
+  push(chunk: Uint8Array): void;
+  /** The next frame, null while none is complete. After an error there are no more. */
+  next(): Frame | null;
+}
+
 const ping: Frame = { kind: 'ping' };
 const pong: Frame = { kind: 'pong' };
 
@@ -24,10 +33,10 @@ const keptBytes = 16_384;
 
 /**
  * Cuts a byte stream into frames (RFC 3261 section 18.3). Every byte is looked at once, however the stream is fragmented.
- * Call `next` until it returns null after each `push`. A single CRLF at the end of what has come is a pong at once; when
- * another follows later, the two make a ping all the same.
+ * A single CRLF at the end of what has come is a pong at once; when another follows later, the two make a ping all the
+ * same.
  */
-export class StreamFramer {
+export class StreamFramer implements Framer {
   readonly #maxBytes: number;
   #buffer: Buffer = empty;
   /** The unread bytes are from `#start` to `#end`. */
@@ -46,7 +55,6 @@ export class StreamFramer {
     this.#maxBytes = options.maxBytes ?? limits.streamBytes;
   }
 
-  /** Bytes that have come and are not handed out yet. */
   get buffered(): number {
     return this.#end - this.#start;
   }
@@ -58,7 +66,6 @@ export class StreamFramer {
     this.#end += chunk.length;
   }
 
-  /** The next frame, null while none is complete. After an error there are no more. */
   next(): Frame | null {
     if (this.#failed) return null;
     if (this.#frameLength === 0) {

@@ -36,12 +36,17 @@ interface Reading {
 }
 
 /**
- * Reads one message: a datagram, or with `stream` exactly the bytes of one frame. Start line, structure and the fields
- * that every message must have are checked; all else is read when asked for. Throws SipSyntaxError and nothing else.
+ * Reads one message: a datagram or whatever else holds exactly one, or with `stream` exactly the bytes of one frame.
+ * `maxBytes` is the most that is read, by default what `limits` says for the one or the other. Start line, structure
+ * and the fields that every message must have are checked; all else is read when asked for. Throws SipSyntaxError and
+ * nothing else.
  */
-export function parseMessage(bytes: Uint8Array, options: { readonly stream?: boolean } = {}): SipMessage {
+export function parseMessage(
+  bytes: Uint8Array,
+  options: { readonly stream?: boolean; readonly maxBytes?: number } = {},
+): SipMessage {
   const stream = options.stream === true;
-  if (bytes.length > (stream ? limits.streamBytes : limits.datagramBytes)) {
+  if (bytes.length > (options.maxBytes ?? (stream ? limits.streamBytes : limits.datagramBytes))) {
     throw new SipSyntaxError('message too large', { status: 513 });
   }
   const { message, fault, bodyStart } = readHead(bytes);

@@ -9,8 +9,15 @@ export {
 export type { Target } from './resolve.ts';
 export type { StreamLimits } from './stream-limits.ts';
 export { type TcpOptions, TcpTransport } from './tcp.ts';
-export { type TlsOptions, TlsTransport } from './tls.ts';
-export type { Advertise, Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
+export { SecureTransport, type TlsOptions, TlsTransport } from './tls.ts';
+export {
+  type Advertise,
+  type Flow,
+  isWebSocket,
+  type Transport,
+  type TransportName,
+  type TransportReceiver,
+} from './transport.ts';
 export {
   type MessageWatcher,
   type TapListener,
@@ -20,3 +27,4 @@ export {
   type TransportUser,
 } from './transport-layer.ts';
 export { type UdpOptions, UdpTransport } from './udp.ts';
+export { WssTransport, WsTransport } from './websocket.ts';

@@ -16,6 +16,7 @@ export interface MemoryPath {
 
 type Piece =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly done: ((error?: Error | null) => void) | undefined }
+  | { readonly kind: 'ping' | 'pong' }
   | { readonly kind: 'end'; readonly error: Error | null };
 
 /**
@@ -73,6 +74,10 @@ export class MemoryWire implements Wire {
     this.#push({ kind: 'bytes', bytes, done });
   }
 
+  ping(): void {
+    if (!this.#ending) this.#push({ kind: 'ping' });
+  }
+
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -118,10 +123,12 @@ export class MemoryWire implements Wire {
         this.#queued -= piece.bytes.length;
         piece.done?.(null);
         if (peer) peer.#receive(this.local, piece.bytes);
-      } else {
+      } else if (piece.kind === 'end') {
         if (peer) peer.#ended(piece.error);
         this.#finish(piece.error);
         this.#path.forget(this);
+      } else if (peer) {
+        peer.#keepAlive(piece.kind);
       }
     }
     this.resume();
@@ -131,6 +138,12 @@ export class MemoryWire implements Wire {
     if (this.#over) return;
     this.#path.delivered(from, this.local, bytes);
     this.#user?.onData(bytes);
+  }
+
+  #keepAlive(kind: 'ping' | 'pong'): void {
+    if (this.#over) return;
+    if (kind === 'ping' && !this.#ending) this.#push({ kind: 'pong' });
+    this.#user?.onKeepalive(kind);
   }
 
   /** The other side has closed: what we still had for it is lost. */

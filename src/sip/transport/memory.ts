@@ -23,6 +23,8 @@ export interface MemoryTransportOptions {
   /** Where peers are told the listener is. */
   readonly advertised?: Address;
   readonly log?: Log;
+  /** Whether it connects to others; default true. A WebSocket server does not, its phones do. */
+  readonly connects?: boolean;
   /** For streams. Default: no bounds but the 5 s to connect, so that an idle world has no timers. */
   readonly limits?: Partial<StreamLimits>;
 }
@@ -44,6 +46,7 @@ const unlimited: Partial<StreamLimits> = {
   handshake: Number.POSITIVE_INFINITY,
   message: Number.POSITIVE_INFINITY,
   idle: Number.POSITIVE_INFINITY,
+  ping: Number.POSITIVE_INFINITY,
 };
 
 /**
@@ -86,12 +89,12 @@ export class MemoryNetwork {
   transport(name: TransportName, address: Address, options: MemoryTransportOptions = {}): MemoryTransport {
     const listen = address.port === 0 ? { address: address.address, port: this.#freePort() } : address;
     if (name === 'udp') return new MemoryDatagrams(listen, options, this.#datagramPort(listen));
-    const { advertised, log = silentLog, limits } = options;
+    const { advertised, log = silentLog, limits, connects = true } = options;
     return new StreamTransport({
       name,
       secure: name === 'tls' || name === 'wss',
       listen,
-      wiring: this.#wiring(name, listen),
+      wiring: this.#wiring(name, listen, connects),
       clock: this.#options.clock,
       log,
       advertise: advertised && (() => advertised),
@@ -158,19 +161,20 @@ export class MemoryNetwork {
     receive(from, bytes);
   }
 
-  #wiring(name: TransportName, listen: Address): Wiring {
+  #wiring(name: TransportName, listen: Address, connects: boolean): Wiring {
     const key = `${name}/${formatAddress(listen)}`;
+    const connect: NonNullable<Wiring['connect']> = (remote, _from, user) => {
+      const wire = this.#wire({ address: listen.address, port: this.#freePort() }, remote);
+      wire.attach(user);
+      this.#options.clock.after(this.#delay(), () => this.#connect(name, wire));
+      return wire;
+    };
     return {
+      ...(connects && { connect }),
       listen: async (accept) => {
         if (this.#listeners.has(key)) throw new Error('the port is in use');
         this.#listeners.set(key, accept);
         return listen;
-      },
-      connect: (remote, _from, user) => {
-        const wire = this.#wire({ address: listen.address, port: this.#freePort() }, remote);
-        wire.attach(user);
-        this.#options.clock.after(this.#delay(), () => this.#connect(name, wire));
-        return wire;
       },
       close: async () => {
         this.#listeners.delete(key);

@@ -1,8 +1,8 @@
 import type { Address, Clock, Log, Timer } from '../../base/index.ts';
 import { formatAddress } from '../../base/index.ts';
-import { type Frame, StreamFramer } from '../message/index.ts';
+import { type Frame, type Framer, MessageFramer, SipSyntaxError, StreamFramer } from '../message/index.ts';
 import type { StreamLimits } from './stream-limits.ts';
-import type { Flow, TransportName, TransportReceiver } from './transport.ts';
+import { type Flow, isWebSocket, type TransportName, type TransportReceiver } from './transport.ts';
 import type { Wire, WireUser } from './wire.ts';
 
 /** The answer to a keepalive ping (RFC 5626 §4.4.1). */
@@ -31,9 +31,16 @@ export interface StreamFlowParts {
   readonly remote: Address;
 }
 
+/** When something is to be done about a connection if nothing happens before (monotonic time in ms), and what. */
+interface Deadline {
+  readonly at: number;
+  readonly act: () => void;
+}
+
 /**
  * A connection as a flow: frames what arrives, answers pings, and ends when it is silent for too long and nobody
- * holds it. Trickled bytes are no sign of life, only whole messages and keepalives are.
+ * holds it. Trickled bytes are no sign of life, only whole messages and keepalives are. The peer of a WebSocket is
+ * asked from time to time whether it is there, and the flow ends when it is not.
  */
 export class StreamFlow implements Flow {
   readonly id: string;
@@ -45,7 +52,7 @@ export class StreamFlow implements Flow {
   readonly advertised: Address;
   readonly remote: Address;
   readonly #owner: StreamFlowOwner;
-  readonly #framer = new StreamFramer();
+  readonly #framer: Framer;
   readonly #closeListeners = new Set<() => void>();
   #wire: Wire | null = null;
   #state: 'opening' | 'fresh' | 'open' | 'closed' = 'opening';
@@ -53,6 +60,9 @@ export class StreamFlow implements Flow {
   #since: number;
   /** When the message that is still arriving began to; null between messages. */
   #partSince: number | null = null;
+  /** When the peer was last heard, and when it was asked whether it is there; null when it need not answer. */
+  #heard: number;
+  #asked: number | null = null;
   #timer: Timer | null = null;
 
   constructor(parts: StreamFlowParts, owner: StreamFlowOwner) {
@@ -64,7 +74,9 @@ export class StreamFlow implements Flow {
     this.advertised = parts.advertised;
     this.remote = parts.remote;
     this.#owner = owner;
+    this.#framer = isWebSocket(parts.transport) ? new MessageFramer() : new StreamFramer();
     this.#since = owner.clock.now();
+    this.#heard = this.#since;
     this.#watch();
   }
 
@@ -132,6 +144,11 @@ export class StreamFlow implements Flow {
     return {
       onOpen: () => this.#opened(),
       onData: (chunk) => this.#receive(chunk),
+      onPart: (pending) => this.#notePart(pending, false),
+      onKeepalive: (kind) => this.#keptAlive(kind),
+      onFault: (cause) => {
+        if (!this.closed) this.#handle({ kind: 'error', error: new SipSyntaxError(cause.message, { cause }) });
+      },
       onClose: (error) => this.#gone(error),
     };
   }
@@ -155,13 +172,15 @@ export class StreamFlow implements Flow {
 
   #opened(): void {
     if (this.#state !== 'opening') return;
-    this.#state = this.incoming ? 'fresh' : 'open';
+    this.#state = this.incoming && !isWebSocket(this.transport) ? 'fresh' : 'open';
     this.#since = this.#owner.clock.now();
+    this.#heard = this.#since;
     this.#watch();
   }
 
   #receive(chunk: Uint8Array): void {
     if (this.closed) return;
+    this.#hear();
     this.#framer.push(chunk);
     let whole = false;
     // A message may close the flow under way; what the peer sent behind it is then of no interest.
@@ -171,7 +190,19 @@ export class StreamFlow implements Flow {
       whole = true;
       this.#handle(frame);
     }
-    this.#notePart(whole);
+    this.#notePart(this.#framer.buffered > 0, whole);
+  }
+
+  #keptAlive(kind: 'ping' | 'pong'): void {
+    if (this.closed) return;
+    this.#hear();
+    // An answer to us is no wish of the peer's to keep the connection.
+    if (kind === 'ping') this.#since = this.#owner.clock.now();
+  }
+
+  #hear(): void {
+    this.#heard = this.#owner.clock.now();
+    this.#asked = null;
   }
 
   #handle(frame: Frame): void {
@@ -200,8 +231,8 @@ export class StreamFlow implements Flow {
   }
 
   /** `whole`: a frame was completed, so what is left over now has only just begun. */
-  #notePart(whole: boolean): void {
-    if (this.#framer.buffered === 0) {
+  #notePart(pending: boolean, whole: boolean): void {
+    if (!pending) {
       this.#partSince = null;
     } else if (whole || this.#partSince === null) {
       this.#partSince = this.#owner.clock.now();
@@ -240,13 +271,36 @@ export class StreamFlow implements Flow {
     }
   }
 
-  /** When the flow is to be closed if nothing happens: monotonic time in ms. */
-  #deadline(): number {
+  /** What is to be done next if nothing happens. */
+  #deadline(): Deadline {
     const { limits } = this.#owner;
-    if (this.#state === 'opening') return this.#since + (this.incoming ? limits.handshake : limits.connect);
-    const part = this.#partSince === null ? Number.POSITIVE_INFINITY : this.#partSince + limits.message;
-    if (this.#holds > 0) return part;
-    return Math.min(part, this.#since + (this.#state === 'fresh' ? limits.message : limits.idle));
+    if (this.#state === 'opening') {
+      return this.incoming
+        ? { at: this.#since + limits.handshake, act: () => this.destroy('no handshake in time') }
+        : { at: this.#since + limits.connect, act: () => this.destroy('no connection in time') };
+    }
+    let next: Deadline = { at: Number.POSITIVE_INFINITY, act: () => {} };
+    const consider = (at: number, act: () => void): void => {
+      if (at < next.at) next = { at, act };
+    };
+    if (this.#partSince !== null) {
+      consider(this.#partSince + limits.message, () => this.end('a message did not come to its end in time'));
+    }
+    if (this.#holds === 0) {
+      if (this.#state === 'fresh') consider(this.#since + limits.message, () => this.destroy('no message in time'));
+      else consider(this.#since + limits.idle, () => this.end('idle'));
+    }
+    if (this.incoming && isWebSocket(this.transport)) {
+      if (this.#asked === null) consider(this.#heard + limits.ping, () => this.#ask());
+      else consider(this.#asked + limits.pong, () => this.destroy('the peer does not answer'));
+    }
+    return next;
+  }
+
+  #ask(): void {
+    this.#asked = this.#owner.clock.now();
+    this.#wire?.ping?.();
+    this.#watch();
   }
 
   /** Sets the timer to the deadline. Activity moves the deadline only; the timer looks again when it fires. */
@@ -255,24 +309,12 @@ export class StreamFlow implements Flow {
     this.#timer?.cancel();
     this.#timer = null;
     const { clock } = this.#owner;
-    const deadline = this.#deadline();
-    if (deadline === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.after(deadline - clock.now(), () => {
-      if (clock.now() < this.#deadline()) this.#watch();
-      else this.#expire();
+    const { at } = this.#deadline();
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#timer = clock.after(at - clock.now(), () => {
+      const due = this.#deadline();
+      if (clock.now() < due.at) this.#watch();
+      else due.act();
     });
-  }
-
-  #expire(): void {
-    switch (this.#state) {
-      case 'opening':
-        this.destroy(this.incoming ? 'no handshake in time' : 'no connection in time');
-        break;
-      case 'fresh':
-        this.destroy('no message in time');
-        break;
-      default:
-        this.end(this.#partSince === null ? 'idle' : 'a message did not come to its end in time');
-    }
   }
 }

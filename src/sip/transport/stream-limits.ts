@@ -2,12 +2,22 @@
 export interface StreamLimits {
   /** A connection of ours that is not established by then has failed. */
   readonly connect: number;
-  /** The TLS handshake of an accepted connection. */
+  /** The handshakes of an accepted connection: TLS, WebSocket. */
   readonly handshake: number;
-  /** A message, from its first byte to its last; the first on an accepted connection counts from its opening. */
+  /**
+   * A message, from its first byte to its last; the first on an accepted connection counts from its opening, but for a
+   * WebSocket, whose peer has said in the handshake that it speaks SIP.
+   */
   readonly message: number;
   /** Without a message or keepalive either way, on a connection that nobody holds. */
   readonly idle: number;
+  /**
+   * Silence of a WebSocket peer after which it is sent a Ping (RFC 7118 §6): less than the minute after which proxies
+   * take a connection for dead.
+   */
+  readonly ping: number;
+  /** How long it may take to answer; after that it is gone. */
+  readonly pong: number;
   /** How long the last bytes of a connection that we close may take to leave. */
   readonly linger: number;
   /** Open connections in all. */
@@ -23,6 +33,8 @@ export const defaultStreamLimits: StreamLimits = {
   handshake: 10_000,
   message: 15_000,
   idle: 180_000,
+  ping: 30_000,
+  pong: 15_000,
   linger: 2_000,
   connections: 10_000,
   connectionsPerSource: 1_000,

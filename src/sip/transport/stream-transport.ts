@@ -20,7 +20,7 @@ export interface StreamTransportOptions {
   readonly limits?: Partial<StreamLimits> | undefined;
 }
 
-/** Connections as flows: what TCP, TLS and the memory network's streams have in common. */
+/** Connections as flows: what TCP, TLS, WebSockets and the memory network's streams have in common. */
 export class StreamTransport implements Transport {
   readonly name: TransportName;
   readonly reliable = true;
@@ -91,7 +91,8 @@ export class StreamTransport implements Transport {
     const open = this.findFlow(remote);
     if (open) return open;
     const owner = this.#owner;
-    if (!owner || this.#closed || familyOf(remote.address) !== familyOf(this.#listen.address)) return null;
+    if (!owner || !this.#wiring.connect || this.#closed || familyOf(remote.address) !== familyOf(this.#listen.address))
+      return null;
     const ours = local && this.#addresses.some(({ address }) => address === local.address) ? local.address : null;
     // A listener of one address connects from it too; one of all leaves the choice to the routing table.
     const from = ours ?? (isWildcard(this.#listen.address) ? null : this.#listen.address);

@@ -1,7 +1,7 @@
 import { connect, createServer, type Server } from 'node:net';
 import type { Address, Clock, Log } from '../../base/index.ts';
 import { familyOf } from './family.ts';
-import { endsOf, SocketWire } from './socket-wire.ts';
+import { endsOf, SocketWire, socketWire, type WireMaker } from './socket-wire.ts';
 import type { StreamLimits } from './stream-limits.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Advertise } from './transport.ts';
@@ -27,18 +27,19 @@ export class TcpTransport extends StreamTransport {
 /** Small messages leave at once, and a peer that vanished without a word is found out in the end. */
 export const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
 
-class TcpWiring implements Wiring {
+/** Connections of TCP; what comes in over them is read by the wires that `makeWire` makes. */
+export class TcpWiring implements Wiring {
   readonly #listen: Address;
   readonly #log: Log;
   readonly #server: Server;
   #accept: (wire: Wire) => WireUser | null = () => null;
 
-  constructor(listen: Address, log: Log) {
+  constructor(listen: Address, log: Log, makeWire: WireMaker = socketWire) {
     this.#listen = listen;
     this.#log = log;
     this.#server = createServer(socketOptions, (socket) => {
       const ends = endsOf(socket);
-      const wire = ends && new SocketWire(socket, ends.local, ends.remote);
+      const wire = ends && makeWire(socket, ends.local, ends.remote);
       const user = wire && this.#accept(wire);
       if (!user) {
         socket.on('error', () => {});

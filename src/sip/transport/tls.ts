@@ -9,11 +9,11 @@ import {
   type Server,
 } from 'node:tls';
 import { type Address, type Clock, every, formatAddress, type Log, type Timer } from '../../base/index.ts';
-import { endsOf, SocketWire } from './socket-wire.ts';
+import { type AcceptedWire, endsOf, SocketWire, socketWire, type WireMaker } from './socket-wire.ts';
 import type { StreamLimits } from './stream-limits.ts';
 import { StreamTransport } from './stream-transport.ts';
 import { closeServer, listenOn, socketOptions } from './tcp.ts';
-import type { Advertise, TransportReceiver } from './transport.ts';
+import type { Advertise, TransportName, TransportReceiver } from './transport.ts';
 import type { Wire, WireUser, Wiring } from './wire.ts';
 
 export interface TlsOptions {
@@ -39,16 +39,18 @@ export interface TlsOptions {
 /** How often the files are looked at, in ms. */
 const checkInterval = 60_000;
 
-/** SIP over TLS 1.2 or newer (RFC 3261 §26.3.1). Follows its certificate's files; open connections stay as they are. */
-export class TlsTransport extends StreamTransport {
-  readonly #wiring: TlsWiring;
+/** Connections over TLS 1.2 or newer. Follows its certificate's files; open connections stay as they are. */
+export class SecureTransport extends StreamTransport {
+  readonly #tls: TlsWiring;
   readonly #clock: Clock;
   #checking: Timer | null = null;
 
-  constructor(options: TlsOptions) {
-    const wiring = new TlsWiring(options);
-    super({ ...options, name: 'tls', secure: true, wiring });
-    this.#wiring = wiring;
+  /** `wiring` is what has become of `tls`. */
+  constructor(
+    options: TlsOptions & { readonly name: TransportName; readonly tls: TlsWiring; readonly wiring: Wiring },
+  ) {
+    super({ ...options, secure: true });
+    this.#tls = options.tls;
     this.#clock = options.clock;
   }
 
@@ -62,7 +64,7 @@ export class TlsTransport extends StreamTransport {
    * now on; files that don't fit together are a warning, and the old ones stay in use.
    */
   reload(): Promise<boolean> {
-    return this.#wiring.reload();
+    return this.#tls.reload();
   }
 
   override close(): Promise<void> {
@@ -71,16 +73,27 @@ export class TlsTransport extends StreamTransport {
   }
 }
 
-class TlsWiring implements Wiring {
+/** SIP over TLS (RFC 3261 §26.3.1). */
+export class TlsTransport extends SecureTransport {
+  constructor(options: TlsOptions) {
+    const tls = new TlsWiring(options);
+    super({ ...options, name: 'tls', tls, wiring: tls });
+  }
+}
+
+/** Connections of TLS; what comes in over them is read by the wires that `makeWire` makes. */
+export class TlsWiring implements Wiring {
   readonly #options: TlsOptions;
-  readonly #handshakes = new Map<string, SocketWire>();
+  readonly #makeWire: WireMaker;
+  readonly #handshakes = new Map<string, AcceptedWire>();
   #server: Server | null = null;
   #context: SecureContext | null = null;
   /** What the files held when last read. */
   #seen = '';
 
-  constructor(options: TlsOptions) {
+  constructor(options: TlsOptions, makeWire: WireMaker = socketWire) {
     this.#options = options;
+    this.#makeWire = makeWire;
   }
 
   async listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
@@ -153,7 +166,7 @@ class TlsWiring implements Wiring {
   /** A connection before its handshake: it counts, and it may be refused. */
   #connected(socket: Socket, accept: (wire: Wire) => WireUser | null): void {
     const ends = endsOf(socket);
-    const wire = ends && new SocketWire(socket, ends.local, ends.remote);
+    const wire = ends && this.#makeWire(socket, ends.local, ends.remote);
     const user = wire && accept(wire);
     if (!user) {
       socket.destroy();

@@ -3,6 +3,7 @@ import {
   createResponse,
   formatCompact,
   formatMessage,
+  limits,
   parseMessage,
   type SipMessage,
   type SipRequest,
@@ -12,7 +13,7 @@ import {
 import { isKeepalive } from './keepalive.ts';
 import { markSource } from './source.ts';
 import { isStun, stunAnswer } from './stun.ts';
-import type { Flow, Transport, TransportName } from './transport.ts';
+import { type Flow, isWebSocket, type Transport, type TransportName } from './transport.ts';
 
 /** Whom the transport layer tells what arrives. */
 export interface TransportUser {
@@ -195,8 +196,7 @@ export class TransportLayer {
     if (this.#taps.size > 0) this.#tell('in', flow, bytes);
     let message: SipMessage;
     try {
-      // A WebSocket frames messages by itself (RFC 7118 §5.2), so only TCP and TLS need the Content-Length.
-      message = parseMessage(bytes, { stream: flow.transport === 'tcp' || flow.transport === 'tls' });
+      message = parseMessage(bytes, framingOf(flow));
       if (message.kind === 'request') flow = this.#replyFlow(message, flow);
     } catch (error) {
       this.#refuse(error, flow);
@@ -263,6 +263,11 @@ export class TransportLayer {
       }
     }
   }
+}
+
+/** A WebSocket frames messages by itself (RFC 7118 §4.2), so only TCP and TLS need the Content-Length. */
+function framingOf({ transport }: Flow): Parameters<typeof parseMessage>[1] {
+  return isWebSocket(transport) ? { maxBytes: limits.streamBytes } : { stream: transport !== 'udp' };
 }
 
 /** The fault with the request that it was found in; that of a response is never answered. */

@@ -2,6 +2,11 @@ import type { Address } from '../../base/index.ts';
 
 export type TransportName = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
+/** Whether SIP goes over WebSockets (RFC 7118): connections that carry whole messages, and that only peers can open. */
+export function isWebSocket(transport: TransportName): boolean {
+  return transport === 'ws' || transport === 'wss';
+}
+
 /**
  * A way to one peer: a connection, or a pair of UDP addresses (RFC 5626 §2). Responses leave on the flow their
  * request came on, requests to a phone on the flow it registered over.
@@ -31,9 +36,9 @@ export interface Flow {
 
 /** What a transport tells the layer above it. */
 export interface TransportReceiver {
-  /** One datagram, or one framed message of a stream. */
+  /** One datagram, one WebSocket message, or one framed message of a stream. */
   onBytes(bytes: Uint8Array, flow: Flow): void;
-  /** The stream can't be framed any more; the transport closes the flow after this returns. */
+  /** The connection can't be read any more; the transport closes the flow after this returns. */
   onUnframable(error: Error, flow: Flow): void;
 }
 
@@ -51,7 +56,7 @@ export interface Transport {
   /**
    * A flow to `remote`: for streams the open connection to it, else a new one that queues until it is connected;
    * for UDP from the socket of `local` where that is one of ours, else of the address the route leads out of.
-   * `null` when this transport can't reach such an address (another IP family).
+   * `null` when this transport can't reach such an address (another IP family, or a WebSocket that is not open).
    */
   flowTo(remote: Address, local?: Address): Flow | null;
   /** The open connection to `remote`, if there is one; always `null` for UDP, which has none. */

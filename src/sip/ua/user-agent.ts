@@ -24,7 +24,7 @@ import {
   withParam,
 } from '../message/index.ts';
 import type { ClientTransactionUser, ServerTransaction, TransactionLayer } from '../transaction/index.ts';
-import type { Flow } from '../transport/index.ts';
+import { type Flow, isWebSocket } from '../transport/index.ts';
 import type { AuthOutcome } from './digest.ts';
 import { IncomingInvite, type IncomingInviteUser } from './incoming-invite.ts';
 import { OutgoingInvite, type OutgoingInviteUser } from './outgoing-invite.ts';
@@ -204,11 +204,12 @@ export class UserAgent {
   /** Where the peer of `flow` reaches us; by a SIPS URI, where the flow is secure and it has used one (RFC 3261 §12.1.1). */
   contact(flow: Flow, user: string | null, sips: boolean): NameAddress {
     const { address, port } = flow.advertised;
-    if (sips && flow.transport === 'tls') {
-      return { displayName: null, uri: sipUri({ scheme: 'sips', user, host: address, port }), params: noParams };
-    }
-    const params = flow.transport === 'udp' ? noParams : withParam(noParams, 'transport', flow.transport);
-    return { displayName: null, uri: sipUri({ user, host: address, port, params }), params: noParams };
+    // The URI of a secure WebSocket says `ws` too (RFC 7118 §5.2.2).
+    const transport = isWebSocket(flow.transport) ? 'ws' : flow.transport;
+    const scheme = sips && flow.secure ? 'sips' : 'sip';
+    const implied = transport === 'udp' || (transport === 'tls' && scheme === 'sips');
+    const params = implied ? noParams : withParam(noParams, 'transport', transport);
+    return { displayName: null, uri: sipUri({ scheme, user, host: address, port, params }), params: noParams };
   }
 
   /** A Call-ID of ours: random, and without the name of any host. */
