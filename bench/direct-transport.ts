@@ -34,6 +34,8 @@ export class DirectTransport implements Transport {
     return null;
   }
 
+  hangUp(): void {}
+
   async close(): Promise<void> {}
 }
 

@@ -10,6 +10,7 @@ import { type Address, silentLog, VirtualClock } from '../../src/base/index.ts';
 import type { SipMessage } from '../../src/sip/message/index.ts';
 import {
   type Flow,
+  type Gate,
   isWebSocket,
   MemoryNetwork,
   type StreamLimits,
@@ -121,12 +122,13 @@ export class TransportWorld implements AsyncDisposable {
   }
 
   /** Starts a layer: the server's, or that of a peer which connects to it from `host`. */
-  async party(options: { host?: string; limits?: Partial<StreamLimits> } = {}): Promise<Party> {
+  async party(options: { host?: string; limits?: Partial<StreamLimits>; gate?: Gate } = {}): Promise<Party> {
     const layer = new TransportLayer({
       transports: [
         this.transport(options.host ?? this.kind.server, { ...options, client: options.host !== undefined }),
       ],
       log: silentLog,
+      ...(options.gate && { gate: options.gate }),
     });
     const heard: { message: SipMessage; flow: Flow }[] = [];
     await layer.start({ onMessage: (message, flow) => heard.push({ message, flow }) });

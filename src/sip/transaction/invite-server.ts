@@ -10,6 +10,7 @@ export type InviteServerInput =
   | 'respond 3xx-6xx'
   | 'refuse'
   | 'respond once'
+  | 'abandon'
   | 'timer Trying'
   | 'timer G'
   | 'timer H'
@@ -40,7 +41,8 @@ export type InviteServerAction =
  *
  * Who has not shown who it is may have written somebody else's address on its request, so what is said to it is said
  * once for each INVITE that arrives: `refuse` answers repetitions and repeats nothing by itself, `respond once` is a
- * challenge, after which nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4).
+ * challenge, after which nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4). What an
+ * attacker has sent may be abandoned: it has no answer at all.
  */
 export const inviteServer: Machine<InviteServerState, InviteServerInput, InviteServerAction> = {
   proceeding: {
@@ -51,6 +53,7 @@ export const inviteServer: Machine<InviteServerState, InviteServerInput, InviteS
     'respond 3xx-6xx': ['completed', 'stop Trying', 'send response', 'start G', 'start H'],
     refuse: ['completed', 'stop Trying', 'send response', 'start H'],
     'respond once': ['terminated', 'send response'],
+    abandon: ['terminated'],
     'transport error': ['proceeding', 'report transport error'],
   },
   accepted: {

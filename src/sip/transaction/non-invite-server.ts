@@ -7,6 +7,7 @@ export type NonInviteServerInput =
   | 'respond 1xx'
   | 'respond 2xx-6xx'
   | 'respond once'
+  | 'abandon'
   | 'timer Trying'
   | 'timer Patience'
   | 'timer J'
@@ -35,6 +36,7 @@ export const nonInviteServer: Machine<NonInviteServerState, NonInviteServerInput
     'respond 1xx': ['proceeding', 'stop Trying', 'send response'],
     'respond 2xx-6xx': ['completed', 'stop Trying', 'stop Patience', 'send response', 'start J'],
     'respond once': ['terminated', 'send response'],
+    abandon: ['terminated'],
   },
   proceeding: {
     request: ['proceeding', 'resend response'],
@@ -42,6 +44,7 @@ export const nonInviteServer: Machine<NonInviteServerState, NonInviteServerInput
     'respond 1xx': ['proceeding', 'send response'],
     'respond 2xx-6xx': ['completed', 'stop Patience', 'send response', 'start J'],
     'respond once': ['terminated', 'send response'],
+    abandon: ['terminated'],
     'transport error': ['proceeding', 'report transport error'],
   },
   completed: {

@@ -126,6 +126,11 @@ export class ServerTransaction {
     this.#response = null;
   }
 
+  /** Forgets a request that has no final response yet, without one: for an attacker. A repetition would be a new request. */
+  abandon(): void {
+    this.#feed('abandon');
+  }
+
   #inputOf(status: number): ServerInput {
     if (status < 200) return 'respond 1xx';
     if (isChallenge(status)) return 'respond once';

@@ -19,6 +19,7 @@ export {
   type TransportReceiver,
 } from './transport.ts';
 export {
+  type Gate,
   type MessageWatcher,
   type TapListener,
   type TransportCounters,

@@ -273,6 +273,8 @@ class MemoryDatagrams implements Transport {
     return null;
   }
 
+  hangUp(): void {}
+
   async close(): Promise<void> {
     this.#port.unbind(this.#receive);
     this.#receiver = null;

@@ -180,6 +180,10 @@ export class StreamFlow implements Flow {
 
   #receive(chunk: Uint8Array): void {
     if (this.closed) return;
+    if (this.#owner.receiver.accepts?.(this.remote.address) === false) {
+      this.destroy('its peer is not heard any more');
+      return;
+    }
     this.#hear();
     this.#framer.push(chunk);
     let whole = false;

@@ -106,6 +106,10 @@ export class StreamTransport implements Transport {
     return flow;
   }
 
+  hangUp(which: (flow: Flow) => boolean): void {
+    for (const flow of [...this.#flows]) if (which(flow)) flow.destroy('hung up on');
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const flow of [...this.#flows]) flow.end('the transport is closed');
@@ -114,7 +118,9 @@ export class StreamTransport implements Transport {
 
   #accept(wire: Wire): WireUser | null {
     const owner = this.#owner;
-    if (!owner || this.#closed || !this.#admits(wire.remote.address)) return null;
+    if (!owner || this.#closed) return null;
+    const { address } = wire.remote;
+    if (owner.receiver.accepts?.(address) === false || !this.#admits(address)) return null;
     const flow = this.#flow(owner, wire.local.address, wire.remote, true);
     flow.attach(wire);
     return flow.wireUser;

@@ -47,9 +47,19 @@ export type MessageWatcher = (direction: 'in' | 'out', message: SipMessage) => v
 
 export type TapListener = (direction: 'in' | 'out', flow: Flow, bytes: Uint8Array) => void;
 
+/** Decides whom we hear. What it turns away is dropped without a word; connections are closed. */
+export interface Gate {
+  /** Whether peers at this IP address are heard: asked before anything is read of what they send. */
+  accepts(address: string): boolean;
+  /** Whether this message is: asked before anybody above hears of it. Never throws. */
+  admits(message: SipMessage, flow: Flow): boolean;
+}
+
 export interface TransportLayerOptions {
   readonly transports: readonly Transport[];
   readonly log: Log;
+  /** Absent: everybody is heard. */
+  readonly gate?: Gate;
   /** Further hosts, a public address for instance, at which peers reach the ports of our listeners. */
   readonly aliases?: readonly string[];
   /** Without it as many malformed requests are answered as come. */
@@ -68,6 +78,7 @@ const largestDatagram = 65_507;
 export class TransportLayer {
   readonly #transports: readonly Transport[];
   readonly #log: Log;
+  readonly #gate: Gate | null;
   readonly #aliases: ReadonlySet<string>;
   readonly #taps = new Set<{ readonly listener: TapListener; failed: boolean }>();
   readonly #counters: { -readonly [K in keyof TransportCounters]: TransportCounters[K] } = {
@@ -84,9 +95,10 @@ export class TransportLayer {
   readonly #refusals: TokenBucket | null;
   #user: TransportUser | null = null;
 
-  constructor({ transports, log, aliases = [], clock }: TransportLayerOptions) {
+  constructor({ transports, log, gate, aliases = [], clock }: TransportLayerOptions) {
     this.#transports = transports;
     this.#log = log;
+    this.#gate = gate ?? null;
     this.#aliases = new Set(aliases);
     this.#refusals = clock ? new TokenBucket(clock, refusalRate) : null;
   }
@@ -106,7 +118,9 @@ export class TransportLayer {
   /** Opens all listeners. When one can't be had the others are closed again and its error is thrown. */
   async start(user: TransportUser): Promise<void> {
     this.#user = user;
+    const gate = this.#gate;
     const receiver = {
+      ...(gate && { accepts: (address: string) => gate.accepts(address) }),
       onBytes: (bytes: Uint8Array, flow: Flow) => this.#receive(bytes, flow),
       onUnframable: (error: Error, flow: Flow) => this.#refuse(error, flow),
     };
@@ -185,13 +199,22 @@ export class TransportLayer {
     this.#watchers.push(watcher);
   }
 
+  /** Closes the connections that `which` names, at once. */
+  hangUp(which: (flow: Flow) => boolean): void {
+    for (const transport of this.#transports) transport.hangUp(which);
+  }
+
   /** Stops listening and closes all connections. */
   async close(): Promise<void> {
     await Promise.all(this.#transports.map((transport) => transport.close()));
   }
 
   #receive(bytes: Uint8Array, flow: Flow): void {
-    if (flow.transport === 'udp' && this.#absorbed(bytes, flow)) return;
+    if (flow.transport === 'udp') {
+      // Connections were judged before they were read from.
+      if (this.#gate?.accepts(flow.remote.address) === false) return;
+      if (this.#absorbed(bytes, flow)) return;
+    }
     this.#counters.received++;
     if (this.#taps.size > 0) this.#tell('in', flow, bytes);
     let message: SipMessage;
@@ -203,6 +226,7 @@ export class TransportLayer {
       return;
     }
     try {
+      if (this.#gate?.admits(message, flow) === false) return;
       for (const watcher of this.#watchers) watcher('in', message);
       this.#user?.onMessage(message, flow);
     } catch (error) {
@@ -241,7 +265,8 @@ export class TransportLayer {
     this.#counters.malformed++;
     this.#log.debug('malformed message', { flow: flow.id, error: error.message });
     const { request, status } = error;
-    if (!request || request.method === 'ACK' || this.#refusals?.take() === false) return;
+    if (!request || request.method === 'ACK' || this.#gate?.admits(request, flow) === false) return;
+    if (this.#refusals?.take() === false) return;
     try {
       const way = this.#replyFlow(request, flow);
       const response = createResponse(request, status, { toTag: statelessTag(request) });

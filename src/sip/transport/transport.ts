@@ -36,6 +36,11 @@ export interface Flow {
 
 /** What a transport tells the layer above it. */
 export interface TransportReceiver {
+  /**
+   * Whether a peer at this IP address is heard at all: streams ask before they accept a connection and before they read
+   * from one. Absent: everybody is.
+   */
+  accepts?(address: string): boolean;
   /** One datagram, one WebSocket message, or one framed message of a stream. */
   onBytes(bytes: Uint8Array, flow: Flow): void;
   /** The connection can't be read any more; the transport closes the flow after this returns. */
@@ -61,6 +66,8 @@ export interface Transport {
   flowTo(remote: Address, local?: Address): Flow | null;
   /** The open connection to `remote`, if there is one; always `null` for UDP, which has none. */
   findFlow(remote: Address): Flow | null;
+  /** Closes the connections that `which` names, at once. Nothing for UDP, which has none. */
+  hangUp(which: (flow: Flow) => boolean): void;
   /** Stops listening and closes every flow. Harmless when `listen` was never called or failed. */
   close(): Promise<void>;
 }

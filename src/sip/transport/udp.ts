@@ -75,6 +75,8 @@ export class UdpTransport implements Transport {
     return null;
   }
 
+  hangUp(): void {}
+
   async close(): Promise<void> {
     const sockets = this.#sockets;
     this.#sockets = [];

@@ -24,6 +24,15 @@ export const inviteServerChecks: Checks = {
     bench.hasTold();
   },
 
+  'one that is abandoned is forgotten without an answer': (machines) => {
+    const bench = new TransactionBench(machines);
+    const invite = bench.receive('INVITE');
+    invite.abandon();
+    bench.isOver(invite);
+    bench.hasSent();
+    bench.hasTold('0 terminated');
+  },
+
   'a repetition before anything was answered is absorbed': (machines) => {
     const bench = new TransactionBench(machines);
     bench.receive('INVITE');

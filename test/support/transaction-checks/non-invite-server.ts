@@ -24,6 +24,21 @@ export const nonInviteServerChecks: Checks = {
     }
   },
 
+  'one that is abandoned is forgotten without a final answer': (machines) => {
+    for (const [after, sent] of [
+      [0, []],
+      [3_500, ['3500 100']],
+    ] as const) {
+      const bench = new TransactionBench(machines);
+      const options = bench.receive('OPTIONS');
+      bench.advance(after);
+      options.abandon();
+      bench.isOver(options);
+      bench.hasSent(...sent);
+      bench.hasTold(`${after} terminated`);
+    }
+  },
+
   'a repetition is absorbed until something was answered, then it gets that again (RFC 3261 §17.2.2)': (machines) => {
     const bench = new TransactionBench(machines);
     const options = bench.receive('OPTIONS');
