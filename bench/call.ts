@@ -48,6 +48,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
     media,
     bindings: { load: async () => [], save: () => {}, remove: () => {} },
     extensions: { load: async () => [], save: () => {}, remove: () => {} },
+    bans: { load: async () => [], save: () => {}, remove: () => {} },
     nonceKey: random.bytes(32),
   });
   await exchange.start();

@@ -9,7 +9,16 @@ interface Floor {
 }
 
 const sip = ['sip/message', 'sip/transport', 'sip/transaction', 'sip/dialog', 'sip/ua'];
-const pbx = ['pbx/events', 'pbx/records', 'pbx/directory', 'pbx/registrar', 'pbx/routing', 'pbx/call', 'pbx/presence'];
+const pbx = [
+  'pbx/events',
+  'pbx/records',
+  'pbx/directory',
+  'pbx/registrar',
+  'pbx/routing',
+  'pbx/call',
+  'pbx/presence',
+  'pbx/security',
+];
 
 /** The house, from the ground up. A floor imports only floors above it in this list: arrows point down only. */
 const house: Readonly<Record<string, Floor>> = {
@@ -36,6 +45,8 @@ const house: Readonly<Record<string, Floor>> = {
   // The exchange.
   'pbx/events': { floors: ['base'] },
   'pbx/records': { floors: ['base', 'pbx/events'] },
+  // Whom nobody listens to: stands at the transport's door, and counts who fails to prove who it is.
+  'pbx/security': { floors: ['base', ...sip, 'pbx/events'] },
   'pbx/directory': { floors: ['base', 'sip/message'] },
   // A binding is a contact and the flow it came on; hence the transport floor here and in routing.
   'pbx/registrar': {

@@ -96,6 +96,7 @@ export async function compose({
     media,
     bindings: store.bindings,
     extensions: store.extensions,
+    bans: store.bans,
     nonceKey: await store.secrets.secret('digest-nonce', 32, random),
     hostNames: [hostname(), 'localhost'],
   });
@@ -149,6 +150,7 @@ export async function compose({
         })),
         registrations: exchange.registrar.count,
         subscriptions: exchange.notifier.count,
+        bans: exchange.guard.figures.bansActive,
         calls: exchange.calls.byState(),
         port_pool: portPoolStatistics(media),
         media_workers: [{ name: 'plain-relay', state: 'running', sessions: exchange.calls.byState().ACTIVE }],
@@ -246,6 +248,7 @@ function metricsOf(parts: {
     overload: () => exchange.transactions.overload,
     subscriptions: () => exchange.notifier.byPackage(),
     notifies: () => exchange.notifier.notifies,
+    guard: () => exchange.guard.figures,
   });
   exchange.events.subscribe((event) => metrics.handle(event));
   exchange.transport.watch((_direction, message) => {

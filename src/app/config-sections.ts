@@ -236,9 +236,11 @@ const security = z
           .min(1)
           .max(1_000_000)
           .default(10)
-          .describe('Failed credentials of an address that lead to a ban'),
+          .describe('Failed credentials of a source, an IPv4 address or an IPv6 /64, that lead to a ban'),
         window: seconds(1).default(60).describe('Time in which they are counted, s'),
-        duration: seconds(1).default(600).describe('How long a ban lasts, s'),
+        duration: seconds(1)
+          .default(600)
+          .describe('How long the first ban lasts, s; each further one is twice as long, up to a day'),
         allow: list(network).default([]).describe('Networks that are never banned'),
       })
       .prefault({}),

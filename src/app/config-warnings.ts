@@ -39,7 +39,6 @@ const unbuiltKeys: readonly (readonly [key: string, what: string, read: (config:
   ['recording', 'recording is', ({ recording }) => recording],
   ['api.allow', 'the REST API is', ({ api }) => api.allow],
   ['api.tls', 'the REST API is', ({ api }) => api.tls],
-  ['security.ban', 'banning addresses is', ({ security }) => security.ban],
   ['hep', 'sending to a HEP server is', ({ hep }) => hep],
 ];
 

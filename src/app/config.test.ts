@@ -409,7 +409,6 @@ describe('warnings', () => {
     ['recording: { enabled: true }', 'recording has no effect'],
     ['hep: { server: "homer:9060" }', 'hep has no effect'],
     ['storage: { url: "postgres://s3cret@db/pbx" }', 'PostgreSQL is not built yet'],
-    ['security: { ban: { failures: 5 } }', 'security.ban has no effect'],
   ])('%s is accepted with one line', (yaml, words) => {
     const told = warnings({ yaml });
     expect(told).toEqual([expect.stringContaining(words)]);

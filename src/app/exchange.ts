@@ -19,17 +19,17 @@ import {
   serveRegistrations,
 } from '../pbx/registrar/index.ts';
 import { DialPlan, dialledNumber } from '../pbx/routing/index.ts';
-import { noParams, type SipRequest, sipUri } from '../sip/message/index.ts';
-import { type OverloadLimits, TransactionLayer } from '../sip/transaction/index.ts';
+import { Authentication, type BanStore, Guard } from '../pbx/security/index.ts';
+import { noParams, sipUri } from '../sip/message/index.ts';
+import { type OverloadLimits, type ServerTransaction, TransactionLayer } from '../sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
-import { type AuthOutcome, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
+import { type Admit, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
-import { FailedCredentials } from './failed-credentials.ts';
 
 /** What an exchange is made of; all of it may be real, or in memory for a test. */
 export interface ExchangeParts {
-  readonly config: Pick<Config, 'sip' | 'registrar' | 'media' | 'extensions'>;
+  readonly config: Pick<Config, 'sip' | 'registrar' | 'media' | 'extensions' | 'security'>;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,6 +38,7 @@ export interface ExchangeParts {
   readonly media: MediaEngine;
   readonly bindings: BindingStore;
   readonly extensions: ExtensionStore;
+  readonly bans: BanStore;
   /** Secret of the nonces; kept, so that phones need no new challenge after a restart. */
   readonly nonceKey: Uint8Array;
   /** Names of this machine, under which phones may know us beside realm, domains and addresses. */
@@ -56,6 +57,7 @@ export class Exchange {
   readonly calls: CallService;
   readonly notifier: Notifier;
   readonly messageWaiting = new MessageWaiting();
+  readonly guard: Guard;
   readonly #parts: ExchangeParts;
   readonly #scope = new Scope();
   readonly #publicHosts: readonly string[];
@@ -66,9 +68,11 @@ export class Exchange {
     const { sip } = config;
     this.#publicHosts = [sip.advertised_ip, config.media.advertised_ip].filter((host) => host !== null);
     this.events = new EventBus(log.child({ logger: 'events' }));
+    this.guard = this.#scope.own(this.#makeGuard());
     this.transport = new TransportLayer({
       transports: parts.transports,
       log: log.child({ logger: 'transport' }),
+      gate: this.guard,
       aliases: this.#publicHosts,
       clock,
     });
@@ -118,16 +122,16 @@ export class Exchange {
         flows: this.transport,
       }),
     );
-    const judge = this.#authentication();
-    const authenticate = (request: SipRequest, sourceIp: string): AuthOutcome => {
-      const outcome = judge(request, sourceIp);
-      if (outcome.kind === 'accepted') this.transactions.vouch(sourceIp);
-      return outcome;
+    const judge = this.#admission();
+    const admit: Admit = (transaction) => {
+      const user = judge(transaction);
+      if (user !== null) this.transactions.vouch(transaction.flow.remote.address);
+      return user;
     };
-    serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, authenticate });
-    this.notifier = this.#watching(authenticate);
+    serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, admit });
+    this.notifier = this.#watching(admit);
     this.calls = new CallService({
-      authenticate,
+      admit,
       directory: this.directory,
       maxConcurrentCalls: sip.max_concurrent_calls,
       isOurs: (address, port, transport) => this.#isOurs(address, port, transport),
@@ -156,6 +160,7 @@ export class Exchange {
     const { config, clock, random, log } = this.#parts;
     await this.directory.load();
     await this.registrar.load();
+    await this.guard.load();
     await this.transport.start(this.transactions);
     this.directory.setOwnHosts([
       ...this.transport.addresses.map(({ address }) => address.address),
@@ -181,7 +186,7 @@ export class Exchange {
   }
 
   /** What can be watched, and who tells the watchers. */
-  #watching(authenticate: (request: SipRequest, sourceIp: string) => AuthOutcome): Notifier {
+  #watching(admit: Admit): Notifier {
     const { clock, log } = this.#parts;
     const { userAgent, directory, messageWaiting } = this;
     const states = this.#scope.own(
@@ -190,7 +195,7 @@ export class Exchange {
     const notifier = this.#scope.own(
       new Notifier({
         userAgent,
-        authenticate,
+        admit,
         directory,
         packages: [dialogPackage(states), messageSummaryPackage(messageWaiting)],
         clock,
@@ -204,10 +209,27 @@ export class Exchange {
     return notifier;
   }
 
-  #authentication(): (request: SipRequest, sourceIp: string) => AuthOutcome {
+  #makeGuard(): Guard {
+    const { config, clock, log, bans: store } = this.#parts;
+    const { failures, window, duration, allow } = config.security.ban;
+    const allowed = new NetworkList(allow);
+    return new Guard({
+      clock,
+      log: log.child({ logger: 'guard' }),
+      events: this.events,
+      store,
+      config: { failures, windowMs: window * 1000, durationMs: duration * 1000 },
+      realm: config.sip.realm,
+      isAllowed: (address) => allowed.contains(address),
+      registrations: () => this.registrar.all(),
+      hangUp: (which) => this.transport.hangUp(which),
+    });
+  }
+
+  /** Who sends a request that must say so; null when there is nothing more to do with it. */
+  #admission(): Admit {
     const { config, clock, random, nonceKey, log } = this.#parts;
     if (config.registrar.auth === 'none') return believe;
-    const failures = new FailedCredentials(clock, log.child({ logger: 'auth' }));
     const digest = new DigestAuthenticator({
       realm: config.sip.realm,
       algorithms: config.registrar.digest_algorithms,
@@ -216,15 +238,11 @@ export class Exchange {
       random,
       secretsOf: (username) => this.directory.secretsOf(username),
     });
-    return (request, sourceIp) => {
-      // A phone that takes us for its proxy answers as if a proxy had asked.
-      const header = request.headers.has('Authorization') ? 'Authorization' : 'Proxy-Authorization';
-      const outcome = digest.authenticate(request, sourceIp, header);
-      if (outcome.kind === 'challenged' && outcome.reason === 'failed') {
-        failures.failed(outcome.username, sourceIp, request.method);
-      }
-      return outcome;
-    };
+    const { guard, userAgent } = this;
+    const authentication = this.#scope.own(
+      new Authentication({ clock, log: log.child({ logger: 'auth' }), digest, guard, userAgent }),
+    );
+    return (transaction) => authentication.admit(transaction);
   }
 
   #isOurs(address: string, port: number, transport: string): boolean {
@@ -252,9 +270,9 @@ export class Exchange {
 }
 
 /** Nobody is asked for a password: whoever a request says it is from, it is (`registrar.auth: none`). */
-function believe(request: SipRequest): AuthOutcome {
+function believe({ request }: ServerTransaction): string {
   const { uri } = request.method === 'REGISTER' ? request.to : request.from;
-  return { kind: 'accepted', username: dialledNumber(uri) || 'anonymous' };
+  return dialledNumber(uri) || 'anonymous';
 }
 
 /** Peers outside the local networks are told the public address, where there is one. */

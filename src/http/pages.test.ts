@@ -12,6 +12,7 @@ const status: ExchangeStatus = {
   transports: [{ transport: 'udp', address: '192.0.2.1:5060' }],
   registrations: 2,
   subscriptions: 6,
+  bans: 1,
   calls: { IDLE: 0, RINGING: 1, ACTIVE: 4, TERMINATING: 0 },
   port_pool: { total: 10_000, in_use: 20, utilization: 0.2 },
   media_workers: [{ name: 'main', state: 'running', sessions: 5 }],

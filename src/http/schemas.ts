@@ -31,6 +31,7 @@ export const statusSchema = z.object({
   transports: z.array(z.object({ transport: z.string(), address: z.string().describe('host:port') })),
   registrations: count.describe('bindings of phones'),
   subscriptions: count.describe('busy lamps and whatever else is watched'),
+  bans: count.describe('sources that are banned now'),
   calls: z.object({ IDLE: count, RINGING: count, ACTIVE: count, TERMINATING: count }).describe('calls by state'),
   port_pool: portPool,
   media_workers: z.array(z.object({ name: z.string(), state: z.string(), sessions: count })),

@@ -13,6 +13,7 @@ const sources: MetricsSources = {
   overload: () => ({ rejected: 9, dropped: 10, withheld: 11 }),
   subscriptions: () => new Map([['dialog', 9]]),
   notifies: () => new Map([['confirmed', 11]]),
+  guard: () => ({ failures: 21, bansActive: 1, bans: 2, bannedDropped: 300, scannersDropped: 40 }),
 };
 
 const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
@@ -47,6 +48,11 @@ test('the promised names are all there before anything happened, and stay put fr
     sip_overload_withheld_total: 11,
     'sip_subscriptions{event="dialog"}': 9,
     'sip_notifies_total{outcome="confirmed"}': 11,
+    sip_auth_failures_total: 21,
+    sip_bans_active: 1,
+    sip_bans_total: 2,
+    sip_banned_messages_dropped_total: 300,
+    sip_scanners_dropped_total: 40,
     store_queue_length: 6,
   };
   expect(await samples(metrics)).toMatchObject(expected);

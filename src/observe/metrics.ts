@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PbxEvent } from '../pbx/events/index.ts';
+import type { GuardFigures } from '../pbx/security/index.ts';
 import type { CdrStatistics } from './cdr-writer.ts';
 import type { WebhookStatistics } from './webhooks.ts';
 
@@ -27,6 +28,8 @@ export interface MetricsSources {
   readonly subscriptions: () => ReadonlyMap<string, number>;
   /** NOTIFYs by outcome, since the start. */
   readonly notifies: () => ReadonlyMap<string, number>;
+  /** What attackers have done. */
+  readonly guard: () => GuardFigures;
 }
 
 const knownMethods = new Set(
@@ -96,6 +99,19 @@ export class Metrics {
       'sip_overload_withheld_total',
       'SIP requests of ours that were not sent, for too many were on their way',
       () => sources.overload().withheld,
+    );
+    this.#counter('sip_auth_failures_total', 'Wrong users or passwords', () => sources.guard().failures);
+    this.#gauge('sip_bans_active', 'Sources that are banned', () => sources.guard().bansActive);
+    this.#counter('sip_bans_total', 'Bans of sources', () => sources.guard().bans);
+    this.#counter(
+      'sip_banned_messages_dropped_total',
+      'Messages and connections of banned sources that were dropped',
+      () => sources.guard().bannedDropped,
+    );
+    this.#counter(
+      'sip_scanners_dropped_total',
+      'Requests of known scanners that were dropped',
+      () => sources.guard().scannersDropped,
     );
     this.#counter('rtp_packets_received', 'RTP packets received', () => sources.media.totals().received);
     this.#counter('rtp_packets_sent', 'RTP packets sent', () => sources.media.totals().sent);

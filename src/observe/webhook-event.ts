@@ -1,5 +1,5 @@
 import { isoTime, type Random, randomToken } from '../base/index.ts';
-import type { CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
+import type { BanFacts, CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 
 /** What receivers are told of; the rest is for lamps and other watchers inside the exchange. */
@@ -28,9 +28,10 @@ export function webhookEventOf(event: ToldEvent, random: Random): WebhookEvent {
   };
 }
 
-/** Events with the same key are delivered in the order they happened: those of a call, those of an address of record. */
+/** Events with the same key are delivered in the order they happened: those of a call, of an address of record, of a banned source. */
 export function orderKeyOf(event: ToldEvent): string {
-  return 'call' in event ? event.call.callId : event.registration.aor;
+  if ('call' in event) return event.call.callId;
+  return 'ban' in event ? event.ban.source : event.registration.aor;
 }
 
 function dataOf(event: ToldEvent): object {
@@ -52,6 +53,10 @@ function dataOf(event: ToldEvent): object {
       return registrationOf(event.registration);
     case 'registration.removed':
       return { ...registrationOf(event.registration), cause: event.cause };
+    case 'ban.added':
+      return banOf(event.ban);
+    case 'ban.lifted':
+      return { ...banOf(event.ban), cause: event.cause };
     default:
       return event satisfies never;
   }
@@ -77,5 +82,16 @@ function registrationOf(registration: RegistrationFacts) {
     source_ip: registration.sourceIp,
     user_agent: registration.userAgent,
     expires_at: isoTime(registration.expiresAt),
+  };
+}
+
+function banOf(ban: BanFacts) {
+  return {
+    source: ban.source,
+    aor: ban.aor,
+    failures: ban.failures,
+    repetition: ban.repetition,
+    banned_at: isoTime(ban.bannedAt),
+    until: isoTime(ban.until),
   };
 }

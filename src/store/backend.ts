@@ -1,6 +1,7 @@
 import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
+import type { Ban } from '../pbx/security/index.ts';
 import type { StoreEntry } from './store-entry.ts';
 
 /** The name of the database that is nowhere but in memory. */
@@ -20,6 +21,8 @@ export interface Backend {
   loadWebhooks(): Promise<readonly WebhookDelivery[]>;
   /** In the order of their numbers. */
   loadExtensions(): Promise<readonly Extension[]>;
+  /** Oldest first. */
+  loadBans(): Promise<readonly Ban[]>;
   /** The secret of that name; `fresh` becomes it where there is none yet. */
   secret(name: string, fresh: Uint8Array): Promise<Uint8Array>;
   /**

@@ -2,6 +2,7 @@ import type { Clock, Log } from '../base/index.ts';
 import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
+import type { Ban } from '../pbx/security/index.ts';
 import type { Backend, RejectedEntry } from './backend.ts';
 import { replayRows, type Spill } from './spill.ts';
 import { QueuedStore, type Store } from './store.ts';
@@ -19,6 +20,7 @@ export class MemoryDisk {
   readonly bindings = new Map<string, Binding>();
   readonly webhooks = new Map<string, WebhookDelivery>();
   readonly extensions = new Map<string, Extension>();
+  readonly bans = new Map<string, Ban>();
   readonly secrets = new Map<string, Uint8Array>();
   readonly spilled: StoreEntry[] = [];
 }
@@ -64,6 +66,10 @@ class MemoryBackend implements Backend {
     return sorted(this.#disk.extensions.values(), ({ number }) => [number]);
   }
 
+  async loadBans(): Promise<readonly Ban[]> {
+    return sorted(this.#disk.bans.values(), ({ bannedAt, source }) => [bannedAt, source]);
+  }
+
   async secret(name: string, fresh: Uint8Array): Promise<Uint8Array> {
     const { secrets } = this.#disk;
     const secret = secrets.get(name) ?? Uint8Array.from(fresh);
@@ -87,7 +93,7 @@ class MemoryBackend implements Backend {
 
   #write(entry: StoreEntry): void {
     const key = entryKey(entry);
-    const { bindings, webhooks, extensions } = this.#disk;
+    const { bindings, webhooks, extensions, bans } = this.#disk;
     switch (entry.kind) {
       case 'save binding':
         bindings.set(key, entry.row);
@@ -106,6 +112,12 @@ class MemoryBackend implements Backend {
         return;
       case 'remove extension':
         extensions.delete(key);
+        return;
+      case 'save ban':
+        bans.set(key, entry.row);
+        return;
+      case 'remove ban':
+        bans.delete(key);
         return;
     }
   }

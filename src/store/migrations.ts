@@ -62,6 +62,20 @@ const steps: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0002-bans': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('ban')
+        .ifNotExists()
+        .addColumn('source', 'text', (column) => column.notNull().primaryKey())
+        .addColumn('aor', 'text', (column) => column.notNull())
+        .addColumn('failures', 'integer', (column) => column.notNull())
+        .addColumn('repetition', 'integer', (column) => column.notNull())
+        .addColumn('banned_at', 'integer', (column) => column.notNull())
+        .addColumn('until', 'integer', (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /** The version of the schema that this program knows: the number of steps. */

@@ -5,11 +5,22 @@ import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely';
 import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
+import type { Ban } from '../pbx/security/index.ts';
 import { type Backend, inMemory, type RejectedEntry } from './backend.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { migrate, schemaVersion } from './migrations.ts';
 import type { StoreEntry } from './store-entry.ts';
-import { bindingOf, bindingRow, extensionOf, extensionRow, type Tables, webhookOf, webhookRow } from './tables.ts';
+import {
+  banOf,
+  banRow,
+  bindingOf,
+  bindingRow,
+  extensionOf,
+  extensionRow,
+  type Tables,
+  webhookOf,
+  webhookRow,
+} from './tables.ts';
 
 /**
  * A SQLite database as a backend. It blocks the thread it runs in. Its users must not call a method before the last
@@ -85,6 +96,11 @@ export class SqliteBackend implements Backend {
   async loadExtensions(): Promise<readonly Extension[]> {
     const rows = await this.#db.selectFrom('extension').selectAll().orderBy('number').execute();
     return rows.map(extensionOf);
+  }
+
+  async loadBans(): Promise<readonly Ban[]> {
+    const rows = await this.#db.selectFrom('ban').selectAll().orderBy('banned_at').orderBy('source').execute();
+    return rows.map(banOf);
   }
 
   async secret(name: string, fresh: Uint8Array): Promise<Uint8Array> {
@@ -168,6 +184,14 @@ export class SqliteBackend implements Backend {
       case 'remove extension': {
         const { number } = entry.row;
         return this.#run(entry.kind, [number], () => db.deleteFrom('extension').where('number', '=', number).compile());
+      }
+      case 'save ban': {
+        const row = banRow(entry.row);
+        return this.#run(entry.kind, Object.values(row), () => db.replaceInto('ban').values(row).compile());
+      }
+      case 'remove ban': {
+        const { source } = entry.row;
+        return this.#run(entry.kind, [source], () => db.deleteFrom('ban').where('source', '=', source).compile());
       }
       default:
         throw new TypeError(`unknown entry ${JSON.stringify((entry satisfies never as StoreEntry).kind)}`);

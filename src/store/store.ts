@@ -2,6 +2,7 @@ import type { Clock, Log, Random } from '../base/index.ts';
 import type { ExtensionStore } from '../pbx/directory/index.ts';
 import type { WebhookQueue } from '../pbx/records/index.ts';
 import type { BindingStore } from '../pbx/registrar/index.ts';
+import type { BanStore } from '../pbx/security/index.ts';
 import type { Backend } from './backend.ts';
 import type { Spill } from './spill.ts';
 import { defaultQueueLimit, type QueueState, WriteQueue } from './write-queue.ts';
@@ -17,6 +18,7 @@ export interface Store {
   readonly bindings: BindingStore;
   readonly webhooks: WebhookQueue;
   readonly extensions: ExtensionStore;
+  readonly bans: BanStore;
   readonly secrets: SecretStore;
   /** How the writing goes; for readiness and metrics. */
   state(): QueueState;
@@ -40,6 +42,7 @@ export class QueuedStore implements Store {
   readonly bindings: BindingStore;
   readonly webhooks: WebhookQueue;
   readonly extensions: ExtensionStore;
+  readonly bans: BanStore;
   readonly secrets: SecretStore;
   readonly #backend: Backend;
   readonly #queue: WriteQueue;
@@ -70,6 +73,11 @@ export class QueuedStore implements Store {
       load: () => started.then(() => backend.loadExtensions()),
       save: (row) => queue.push({ kind: 'save extension', row }),
       remove: (number) => queue.push({ kind: 'remove extension', row: { number } }),
+    };
+    this.bans = {
+      load: () => started.then(() => backend.loadBans()),
+      save: (row) => queue.push({ kind: 'save ban', row }),
+      remove: (source) => queue.push({ kind: 'remove ban', row: { source } }),
     };
     this.secrets = { secret: (name, bytes, random) => backend.secret(name, random.bytes(bytes)) };
   }

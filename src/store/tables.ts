@@ -1,12 +1,14 @@
 import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
+import type { Ban } from '../pbx/security/index.ts';
 
 /** The database's tables: their columns are the rows below. Times are wall ms, truth values 0 and 1. */
 export interface Tables {
   binding: BindingRow;
   webhook_delivery: WebhookRow;
   extension: ExtensionRow;
+  ban: BanRow;
   secret: SecretRow;
   sync_mark: SyncMarkRow;
 }
@@ -47,6 +49,15 @@ export interface ExtensionRow {
   readonly display_name: string | null;
   readonly md5: string;
   readonly sha256: string;
+}
+
+export interface BanRow {
+  readonly source: string;
+  readonly aor: string;
+  readonly failures: number;
+  readonly repetition: number;
+  readonly banned_at: number;
+  readonly until: number;
 }
 
 export interface SecretRow {
@@ -135,4 +146,12 @@ export function extensionRow({ number, displayName, secrets }: Extension): Exten
 
 export function extensionOf({ number, display_name, md5, sha256 }: ExtensionRow): Extension {
   return { number, displayName: display_name, secrets: { md5, sha256 } };
+}
+
+export function banRow({ source, aor, failures, repetition, bannedAt, until }: Ban): BanRow {
+  return { source, aor, failures, repetition, banned_at: bannedAt, until };
+}
+
+export function banOf({ banned_at, ...rest }: BanRow): Ban {
+  return { ...rest, bannedAt: banned_at };
 }

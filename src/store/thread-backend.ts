@@ -3,6 +3,7 @@ import type { Clock } from '../base/index.ts';
 import type { Extension } from '../pbx/directory/index.ts';
 import type { WebhookDelivery } from '../pbx/records/index.ts';
 import type { Binding } from '../pbx/registrar/index.ts';
+import type { Ban } from '../pbx/security/index.ts';
 import type { Backend, RejectedEntry } from './backend.ts';
 import type { StoreEntry } from './store-entry.ts';
 import type { StoreReply, StoreRequest, StoreThreadData } from './store-thread.ts';
@@ -54,6 +55,10 @@ export class ThreadBackend implements Backend {
 
   loadExtensions(): Promise<readonly Extension[]> {
     return this.#call('loadExtensions');
+  }
+
+  loadBans(): Promise<readonly Ban[]> {
+    return this.#call('loadBans');
   }
 
   secret(name: string, fresh: Uint8Array): Promise<Uint8Array> {

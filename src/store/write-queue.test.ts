@@ -38,6 +38,7 @@ class RecordingBackend implements Backend {
   loadBindings = async () => [];
   loadWebhooks = async () => [];
   loadExtensions = async () => [];
+  loadBans = async () => [];
   secret = async (_: string, fresh: Uint8Array) => fresh;
   close = async () => {};
 }

@@ -10,6 +10,7 @@ import { SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import type { Extension } from '../../src/pbx/directory/index.ts';
 import type { WebhookDelivery } from '../../src/pbx/records/index.ts';
 import type { Binding } from '../../src/pbx/registrar/index.ts';
+import type { Ban } from '../../src/pbx/security/index.ts';
 import { MemoryDisk, memoryStore, openStore, type Store } from '../../src/store/index.ts';
 
 /** A kind of store, on something that outlives it. */
@@ -53,6 +54,16 @@ const extension = (number: string, displayName: string | null = null): Extension
   number,
   displayName,
   secrets: { md5: 'd41d8cd98f00b204e9800998ecf8427e', sha256: 'e3b0c442' },
+});
+
+const ban = (source: string, changes: Partial<Ban> = {}): Ban => ({
+  source,
+  aor: '1001@sip-pbx',
+  failures: 10,
+  repetition: 2,
+  bannedAt: 1_736_067_600_000,
+  until: 1_736_068_200_000,
+  ...changes,
 });
 
 let opened: Store[] = [];
@@ -146,12 +157,14 @@ describe.each([
     store.webhooks.add(delivery('w1', 1));
     store.extensions.save(extension('1001', 'Zoë'));
     store.extensions.save(extension('1002'));
+    store.bans.save(ban('192.0.2.66'));
     await store.close();
 
     const again = await world.open();
     expect(await again.bindings.load()).toEqual([binding('full'), plain]);
     expect(await again.webhooks.load()).toEqual([delivery('w1', 1)]);
     expect(await again.extensions.load()).toEqual([extension('1001', 'Zoë'), extension('1002')]);
+    expect(await again.bans.load()).toEqual([ban('192.0.2.66')]);
   });
 
   test('a new store is empty and healthy', async () => {
@@ -159,6 +172,7 @@ describe.each([
     expect(await store.bindings.load()).toEqual([]);
     expect(await store.webhooks.load()).toEqual([]);
     expect(await store.extensions.load()).toEqual([]);
+    expect(await store.bans.load()).toEqual([]);
     expect(store.state()).toEqual({ healthy: true, reason: null, queued: 0, dropped: 0, lastCommitAt: null });
   });
 
@@ -210,6 +224,26 @@ describe.each([
     await store.flush();
     expect((await store.bindings.load()).map(({ aor }) => aor)).toEqual(['1002@sip-pbx']);
     expect((await store.webhooks.load()).map(({ url }) => url)).toEqual(['http://other.example/']);
+  });
+
+  test('bans come oldest first, one for each source, and may be lost like bindings', async () => {
+    const { clock, open, stall } = makeWorld();
+    const store = await open(3);
+    store.bans.save(ban('192.0.2.2', { bannedAt: 3 }));
+    store.bans.save(ban('2001:db8::/64', { bannedAt: 2 }));
+    await store.flush();
+    store.bans.save(ban('192.0.2.2', { bannedAt: 1 }));
+    store.bans.save(ban('192.0.2.3', { bannedAt: 3 }));
+    store.bans.remove('192.0.2.3');
+    await store.flush();
+    expect((await store.bans.load()).map(({ source }) => source)).toEqual(['192.0.2.2', '2001:db8::/64']);
+    const goOn = stall();
+    store.bans.save(ban('192.0.2.4'));
+    clock.advance(50);
+    for (const source of ['192.0.2.5', '192.0.2.6', '192.0.2.7', '192.0.2.8']) store.bans.save(ban(source));
+    expect(store.state().dropped).toBe(1);
+    goOn();
+    await store.flush();
   });
 
   test('what is removed is gone, and what nobody has is removed without complaint', async () => {

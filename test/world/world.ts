@@ -5,6 +5,7 @@ import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '.
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
 import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
+import type { Ban, BanStore } from '../../src/pbx/security/index.ts';
 import type { OverloadLimits } from '../../src/sip/transaction/index.ts';
 import {
   isWebSocket,
@@ -43,6 +44,8 @@ export interface WorldOptions {
   readonly overloadLimits?: Partial<OverloadLimits>;
   /** How long and how many connections may be; there are no bounds where nothing is said. */
   readonly streamLimits?: Partial<StreamLimits>;
+  /** Bans of an earlier life. */
+  readonly bans?: BanStore;
 }
 
 /**
@@ -94,6 +97,7 @@ export class World implements AsyncDisposable {
       media: this.media,
       bindings: options.bindings ?? new MemoryBindings(),
       extensions: { load: async () => [], save: () => {}, remove: () => {} },
+      bans: options.bans ?? new MemoryBans(),
       nonceKey: this.random.bytes(32),
       ...(options.overloadLimits ? { overloadLimits: options.overloadLimits } : {}),
     });
@@ -155,9 +159,10 @@ export class World implements AsyncDisposable {
 
   /** What of the exchange is still alive that only a call or a request should keep alive. */
   leftovers(): Record<string, number> {
-    const { transactions, userAgent, calls, registrar, notifier } = this.exchange;
-    // Bindings keep one timer for the next that expires; those behind a NAT are kept alive by others of their own.
-    const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - (registrar.count > 0 ? 1 : 0);
+    const { transactions, userAgent, calls, registrar, notifier, guard } = this.exchange;
+    // Bindings keep one timer for the next that expires, bans another; phones behind a NAT are kept alive by others.
+    const waiting = (registrar.count > 0 ? 1 : 0) + (guard.figures.bansActive > 0 ? 1 : 0);
+    const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - waiting;
     const { inUse } = this.media.usage();
     return {
       'client transactions': transactions.size.client,
@@ -205,5 +210,22 @@ export class MemoryBindings implements BindingStore {
 
   remove(aor: string, key: string): void {
     this.#bindings.delete(`${aor} ${key}`);
+  }
+}
+
+/** Keeps bans in the same way. */
+export class MemoryBans implements BanStore {
+  readonly #bans = new Map<string, Ban>();
+
+  async load(): Promise<readonly Ban[]> {
+    return [...this.#bans.values()];
+  }
+
+  save(ban: Ban): void {
+    this.#bans.set(ban.source, ban);
+  }
+
+  remove(source: string): void {
+    this.#bans.delete(source);
   }
 }

@@ -1,17 +1,14 @@
 import { From, SipError, type SipRequest, Via } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
-import type { AuthOutcome } from '../../sip/ua/index.ts';
+import type { Admit } from '../../sip/ua/index.ts';
 import type { Directory } from '../directory/index.ts';
 import { dialledNumber } from '../routing/index.ts';
 import { Call, type CallState, maxForwardsOf } from './call.ts';
 import type { CallContext } from './call-context.ts';
 
-/** Who sends a request: its credentials' user, or what it is to be challenged with. */
-export type Authenticate = (request: SipRequest, sourceIp: string) => AuthOutcome;
-
 export interface CallServiceOptions {
   readonly context: CallContext;
-  readonly authenticate: Authenticate;
+  readonly admit: Admit;
   readonly directory: Pick<Directory, 'extension'>;
   readonly maxConcurrentCalls: number;
   /** Whether a Via names one of our own listeners: the request has been here before. */
@@ -104,17 +101,12 @@ export class CallService {
     }
   }
 
-  /** The caller; null when it has been challenged. */
+  /** The caller; null when it has not proved who it is. */
   #admit(transaction: ServerTransaction): { readonly caller: string; readonly callerName: string | null } | null {
-    const { authenticate, context, directory } = this.#options;
-    const { request } = transaction;
-    const outcome = authenticate(request, transaction.flow.remote.address);
-    if (outcome.kind === 'challenged') {
-      transaction.respond(context.userAgent.challenge(transaction, outcome.challenges));
-      return null;
-    }
-    const caller = outcome.username;
-    const from = request.headers.require(From);
+    const { admit, directory } = this.#options;
+    const caller = admit(transaction);
+    if (caller === null) return null;
+    const from = transaction.request.headers.require(From);
     // Who has no name of its own here may give itself one, but only under its own number.
     const named = dialledNumber(from.uri) === caller ? from.displayName : null;
     return { caller, callerName: directory.extension(caller)?.displayName ?? named };

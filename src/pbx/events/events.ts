@@ -108,6 +108,21 @@ export interface LegFacts {
   readonly onHold: boolean;
 }
 
+/** A source that is not heard for a while, because of what it has tried. */
+export interface BanFacts {
+  /** An IPv4 address, or the /64 of an IPv6 address. */
+  readonly source: string;
+  /** Address of record that was tried last, as the peer named it. */
+  readonly aor: string;
+  /** Failures that led to it. */
+  readonly failures: number;
+  /** Which ban of this source it is, as far as is remembered: 1 for the first. */
+  readonly repetition: number;
+  /** Wall times in ms. */
+  readonly bannedAt: number;
+  readonly until: number;
+}
+
 /** Everything that happens, in the order it happens. `at` is wall time in ms. */
 export type PbxEvent =
   | { readonly type: 'call.started'; readonly at: number; readonly call: CallFacts }
@@ -127,6 +142,14 @@ export type PbxEvent =
       readonly at: number;
       readonly registration: RegistrationFacts;
       readonly cause: 'unregistered' | 'expired' | 'replaced' | 'flow_lost' | 'unreachable';
+    }
+  | { readonly type: 'ban.added'; readonly at: number; readonly ban: BanFacts }
+  | {
+      readonly type: 'ban.lifted';
+      readonly at: number;
+      readonly ban: BanFacts;
+      /** `displaced`: too many others; `allowed`: `security.ban.allow` names it now. */
+      readonly cause: 'expired' | 'displaced' | 'allowed';
     };
 
 export type PbxEventListener = (event: PbxEvent) => void;

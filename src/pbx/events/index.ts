@@ -1,4 +1,5 @@
 export {
+  type BanFacts,
   type CallFacts,
   type CallStatus,
   type EndedCall,

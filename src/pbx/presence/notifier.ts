@@ -2,7 +2,7 @@ import type { Clock, Log } from '../../base/index.ts';
 import type { NotifyOutcome, Subscription, SubscriptionEnd } from '../../sip/dialog/index.ts';
 import { Event, Expires, SipError, type SipRequest } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
-import type { AuthOutcome, UserAgent } from '../../sip/ua/index.ts';
+import type { Admit, UserAgent } from '../../sip/ua/index.ts';
 import type { Directory } from '../directory/index.ts';
 import { dialledNumber } from '../routing/index.ts';
 import { takes } from './accepted-types.ts';
@@ -13,8 +13,7 @@ import { Watch, type WatchKeeper } from './watch.ts';
 
 export interface NotifierOptions {
   readonly userAgent: UserAgent;
-  /** Who sends a request, or what it is to be challenged with. */
-  readonly authenticate: (request: SipRequest, sourceIp: string) => AuthOutcome;
+  readonly admit: Admit;
   readonly directory: Pick<Directory, 'extension' | 'isOwnHost'>;
   readonly packages: readonly EventPackage[];
   readonly clock: Clock;
@@ -126,13 +125,13 @@ export class Notifier implements WatchKeeper, Disposable {
   }
 
   #onSubscribe(transaction: ServerTransaction): void {
-    const { userAgent, authenticate, directory, log } = this.#options;
+    const { userAgent, admit, directory, log } = this.#options;
     const { request, flow } = transaction;
     // Before any work is done: an overloaded exchange must not spend its time on refusing.
     if (this.#closing || this.#subscriptions.size >= maxSubscriptions) {
       throw new SipError(503, 'Service Unavailable', { headers: { 'Retry-After': retryAfter } });
     }
-    const watcher = userAgent.authenticated(transaction, authenticate);
+    const watcher = admit(transaction);
     if (watcher === null) return;
     if (!directory.extension(watcher)) throw new SipError(403, 'Not an Extension of Ours');
     const event = request.headers.first(Event);

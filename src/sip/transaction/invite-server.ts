@@ -41,8 +41,8 @@ export type InviteServerAction =
  *
  * Who has not shown who it is may have written somebody else's address on its request, so what is said to it is said
  * once for each INVITE that arrives: `refuse` answers repetitions and repeats nothing by itself, `respond once` is a
- * challenge, after which nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4). What an
- * attacker has sent may be abandoned: it has no answer at all.
+ * challenge, after which nothing is remembered (RFC 3261 §8.2.7, §26.3.2.4). What an attacker has
+ * sent may be abandoned: it has no answer at all.
  */
 export const inviteServer: Machine<InviteServerState, InviteServerInput, InviteServerAction> = {
   proceeding: {

@@ -156,7 +156,7 @@ describe('credentials', () => {
     const outcome = send([answer(challenges(), { account })]);
     expect(outcome).toMatchObject({ reason: 'failed', username: account.username });
     expect(isStale(outcome)).toEqual([null, null]);
-    expect(Object.keys(outcome)).toEqual(['kind', 'reason', 'username', 'challenges']);
+    expect(Object.keys(outcome)).toEqual(['kind', 'reason', 'username', 'response', 'challenges']);
   });
 
   test('for another method fail', () => {

@@ -41,6 +41,8 @@ export type AuthOutcome =
       readonly reason: 'no credentials' | 'stale' | 'failed';
       /** As the credentials say, without a `@domain`; `null` without usable credentials. */
       readonly username: string | null;
+      /** The `response` that was wrong, so that a repetition can be told from another try; `null` where none was. */
+      readonly response: string | null;
       /** Values for WWW-Authenticate or Proxy-Authenticate, one for each algorithm, strongest first (RFC 8760 §2.3). */
       readonly challenges: readonly string[];
     };
@@ -142,7 +144,7 @@ export class DigestAuthenticator {
       ha1: credentials.algorithm === 'md5' ? secrets.md5 : secrets.sha256,
     });
     const right = sameText(expected, credentials.response.toLowerCase());
-    if (!right || !known) return this.#challenge('failed', username, request, sourceIp);
+    if (!right || !known) return this.#challenge('failed', username, request, sourceIp, credentials.response);
 
     this.#counts.use(nonce, issuedAt, count, this.#time() - this.#lifetime);
     return { kind: 'accepted', username };
@@ -153,6 +155,7 @@ export class DigestAuthenticator {
     username: string | null,
     request: SipRequest,
     sourceIp: string,
+    response: string | null = null,
   ): AuthOutcome {
     const nonce = this.#makeNonce(sourceIp);
     const challenges = this.#offeredTo(request).map((algorithm) => {
@@ -165,7 +168,7 @@ export class DigestAuthenticator {
       if (reason === 'stale') params.set('stale', 'true');
       return WwwAuthenticate.format({ scheme: 'Digest', params });
     });
-    return { kind: 'challenged', reason, username, challenges };
+    return { kind: 'challenged', reason, username, response, challenges };
   }
 
   /** What we offer; where MD5 is among it, some phones must not see the rest. */
@@ -281,6 +284,16 @@ export function answerChallenge(
     return Authorization.format({ scheme: 'Digest', params: answer });
   }
   return null;
+}
+
+/** The users, without a `@domain`, whose digest credentials a request bears, right or wrong. */
+export function claimedUsers({ headers }: SipRequest): readonly string[] {
+  const users: string[] = [];
+  for (const text of [...headers.getAll('Authorization'), ...headers.getAll('Proxy-Authorization')]) {
+    const username = parseOrNull(text)?.params.get('username');
+    if (username) users.push(bareUser(username));
+  }
+  return users;
 }
 
 function parseOrNull(text: string): Credentials | null {

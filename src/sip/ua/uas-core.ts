@@ -14,6 +14,9 @@ import type { Flow } from '../transport/index.ts';
 /** Answers requests of one method outside any dialog. What it throws becomes the response. */
 export type RequestHandler = (transaction: ServerTransaction) => void;
 
+/** Who sends a request; null when there is nothing more to do with it: it has been challenged, or will never be answered. */
+export type Admit = (transaction: ServerTransaction) => string | null;
+
 /** Methods that RFCs name, of which we have learnt only some: the others get 405, unknown ones 501. */
 const namedMethods = new Set(
   'INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO REFER SUBSCRIBE NOTIFY MESSAGE PUBLISH'.split(' '),

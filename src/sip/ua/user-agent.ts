@@ -25,7 +25,6 @@ import {
 } from '../message/index.ts';
 import type { ClientTransactionUser, ServerTransaction, TransactionLayer } from '../transaction/index.ts';
 import { type Flow, isWebSocket } from '../transport/index.ts';
-import type { AuthOutcome } from './digest.ts';
 import { IncomingInvite, type IncomingInviteUser } from './incoming-invite.ts';
 import { OutgoingInvite, type OutgoingInviteUser } from './outgoing-invite.ts';
 import { type RequestHandler, UasCore } from './uas-core.ts';
@@ -160,17 +159,6 @@ export class UserAgent {
     const response = createResponse(request, 401, { toTag: statelessTag(request), headers: { Server: this.#product } });
     for (const challenge of challenges) response.headers.add('WWW-Authenticate', challenge);
     return response;
-  }
-
-  /** The user whom `authenticate` takes the sender for; null when it has been challenged instead. */
-  authenticated(
-    transaction: ServerTransaction,
-    authenticate: (request: SipRequest, sourceIp: string) => AuthOutcome,
-  ): string | null {
-    const outcome = authenticate(transaction.request, transaction.flow.remote.address);
-    if (outcome.kind === 'accepted') return outcome.username;
-    transaction.respond(this.challenge(transaction, outcome.challenges));
-    return null;
   }
 
   /** The response that tells the peer of `error`; a defect of ours is logged and becomes 500. */

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { type LogFields, silentLog, VirtualClock } from '../base/index.ts';
-import { FailedCredentials } from './failed-credentials.ts';
+import { type LogFields, silentLog, VirtualClock } from '../../base/index.ts';
+import { FailureLog } from './failure-log.ts';
 
 function setUp() {
   const clock = new VirtualClock();
   const told: (LogFields | undefined)[] = [];
-  const credentials = new FailedCredentials(clock, { ...silentLog, warning: (_, fields) => void told.push(fields) });
+  const credentials = new FailureLog(clock, { ...silentLog, warning: (_, fields) => void told.push(fields) });
   return { clock, told, credentials };
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../base/index.ts';
+import type { Clock, Log } from '../../base/index.ts';
 
 /** How long further failures of one user from one address are only counted, in ms. */
 const quiet = 60_000;
@@ -9,7 +9,7 @@ const most = 100;
  * Tells the log of wrong passwords, for whoever sets up a phone looks there: the first of a user from an address at once,
  * then one line a minute, because a phone tries again and again and a stranger thousands of times a second.
  */
-export class FailedCredentials {
+export class FailureLog {
   readonly #clock: Clock;
   readonly #log: Log;
   /** In the order of being told. */
