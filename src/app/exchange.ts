@@ -20,7 +20,7 @@ import {
 } from '../pbx/registrar/index.ts';
 import { DialPlan, dialledNumber } from '../pbx/routing/index.ts';
 import { Authentication, type BanStore, Guard } from '../pbx/security/index.ts';
-import { noParams, sipUri } from '../sip/message/index.ts';
+import { formatNameAddress, noParams, PAssertedIdentity, sipUri } from '../sip/message/index.ts';
 import { type OverloadLimits, type ServerTransaction, TransactionLayer } from '../sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
 import { type Admit, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
@@ -90,7 +90,7 @@ export class Exchange {
       random,
       log: log.child({ logger: 'sip' }),
       product: `sip-pbx/${parts.version}`,
-      supported: ['path'],
+      supported: ['path', '100rel'],
       dialogMethods,
     });
     this.directory = new Directory({
@@ -150,6 +150,12 @@ export class Exchange {
         },
         codecPriority: config.media.codec_priority,
         mediaAddress: mediaAddressFor(config),
+        displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
+        assertedIdentity: (user, displayName, flow) => {
+          const { host, port } = identityHost(flow, sip.domains);
+          const identity = { displayName, uri: sipUri({ user, host, port }), params: noParams };
+          return { [PAssertedIdentity.name]: formatNameAddress(identity) };
+        },
         identityHost: (flow) => identityHost(flow, sip.domains),
       },
     });

@@ -5,6 +5,8 @@ export {
   agreedCodecs,
   clockRates,
   NoCommonMedia,
+  offerFor,
+  ownAnswer,
   payloadMap,
   relayAnswer,
   relayOffer,

@@ -47,6 +47,46 @@ export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDe
   return to.makeAnswer({ ...from.remote, codecs });
 }
 
+/**
+ * An offer to the phone of `to` of what the phone of `from` has last said that it can do: for somebody who takes part in
+ * a call already, and has no offer pending.
+ * @throws NoCommonMedia when nothing is known of `from`, or nothing that we carry
+ * @throws Error while an offer of `to` is pending
+ */
+export function offerFor(from: LegNegotiation, to: LegNegotiation, direction: Direction = 'sendrecv') {
+  const codecs = selectCodecs(from.remote?.codecs ?? [], to.codecPriority);
+  if (from.remote === null || codecs.length === 0) throw new NoCommonMedia('there is nothing to offer');
+  return to.makeOffer({ ...from.remote, codecs, direction });
+}
+
+/**
+ * Our own answer to the offer that `leg` has pending, without asking anybody: of what was offered, all that we carry,
+ * and where the other side of the call is known (`other`), what that has agreed to or offered; in the direction that we
+ * stand for.
+ * @throws NoCommonMedia when nothing is left
+ * @throws Error when `leg` has no offer
+ */
+export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): SessionDescription {
+  if (leg.remoteOffer === null) throw new Error('there is no offer to answer');
+  const offered = audioOf(leg.remoteOffer);
+  const known = other && knownCodecs(other);
+  const codecs = selectInOrder(offered?.codecs ?? [], leg.codecPriority).flatMap((codec) => {
+    if (known === null) return [codec];
+    const same = known.find((candidate) => sameCodec(candidate, codec));
+    return same === undefined ? [] : [{ ...codec, fmtp: same.fmtp }];
+  });
+  if (!codecs.some(isSpeech)) throw new NoCommonMedia('nothing that was offered can be used');
+  const of = other && (other.remote ?? (other.remoteOffer && audioOf(other.remoteOffer)));
+  return leg.makeAnswer({ codecs, direction: leg.wish, ptime: of?.ptime ?? null, maxptime: of?.maxptime ?? null });
+}
+
+/** What a phone can be expected to take: what it has agreed to, or has offered. */
+function knownCodecs(leg: LegNegotiation): readonly Codec[] | null {
+  const agreed = agreedCodecs(leg);
+  if (agreed.length > 0) return agreed;
+  return (leg.remoteOffer && audioOf(leg.remoteOffer)?.codecs) ?? leg.remote?.codecs ?? null;
+}
+
 /** Those that `priority` lets pass, each once, in the order given. */
 function selectInOrder(codecs: readonly Codec[], priority: readonly string[]): readonly Codec[] {
   const selected = new Set(selectCodecs(codecs, priority));

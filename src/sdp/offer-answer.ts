@@ -59,6 +59,8 @@ export interface NegotiationState extends LegNegotiationOptions, Agreed {
   /** The offer that waits for its answer. */
   readonly offer: SessionDescription | null;
   readonly last: Exchange | null;
+  /** The phone's last description that counted, offer or answer. */
+  readonly received: SessionDescription | null;
   /** The last description that went out, even if it was refused. */
   readonly sent: SessionDescription | null;
   /** Payload types that we have stated, the first one of a codec first; never taken back (RFC 3264 section 8.3.2). */
@@ -71,7 +73,15 @@ export class LegNegotiation {
   #state: NegotiationState;
 
   constructor({ sessionId, localAddress, localPort, codecPriority }: LegNegotiationOptions) {
-    const nothing = { phase: 'stable', offer: null, last: null, sent: null, local: null, remote: null } as const;
+    const nothing = {
+      phase: 'stable',
+      offer: null,
+      last: null,
+      received: null,
+      sent: null,
+      local: null,
+      remote: null,
+    } as const;
     this.#state = { sessionId, localAddress, localPort, codecPriority, ...nothing, numbers: [], wish: 'sendrecv' };
   }
 
@@ -119,6 +129,12 @@ export class LegNegotiation {
     return this.phase === 'stable' && this.#state.last?.offeredBy === 'them' ? this.local : null;
   }
 
+  /** Whether `remote` says again, word for word, what the phone has said last: a refresh, no change (RFC 4028 §7.4). */
+  repeats(remote: SessionDescription): boolean {
+    const { received } = this.#state;
+    return received !== null && formatSessionDescription(received) === formatSessionDescription(remote);
+  }
+
   /** The direction that we would offer: see `NegotiationState.wish`. */
   get wish(): Direction {
     return this.#state.wish;
@@ -140,7 +156,7 @@ export class LegNegotiation {
     if (this.phase === 'stable' && this.#state.last?.offeredBy === 'us') return false;
     this.#expect('local-offer', 'an answer was received');
     const offer = this.#state.offer!;
-    this.#conclude('us', offer, acceptedBy(offer, remote));
+    this.#conclude('us', offer, acceptedBy(offer, remote), remote);
     return true;
   }
 
@@ -177,13 +193,18 @@ export class LegNegotiation {
     const audio = this.#stream({ ...proposal, direction }, offered.protocol);
     const answer = this.#describe(offer.media.map((stream) => (stream === offered ? audio : refused(stream))));
     this.#state = { ...this.#state, sent: answer, wish: unconstrained(offered.direction, proposal.direction) };
-    this.#conclude('them', offer, offered, answer);
+    this.#conclude('them', offer, offered, offer, answer);
     return answer;
   }
 
   /** A refused offer, ours or theirs: back to what was agreed before it. Nothing happens when none is pending. */
   rollback(): void {
     this.#state = { ...this.#state, phase: 'stable', offer: null };
+  }
+
+  /** The same once more, to go its own way from here. */
+  copy(): LegNegotiation {
+    return LegNegotiation.restore(this.#state);
   }
 
   /**
@@ -201,10 +222,16 @@ export class LegNegotiation {
     return LegNegotiation.restore({ ...this.#state, ...pending, sessionId, sent, last: null });
   }
 
-  #conclude(offeredBy: Exchange['offeredBy'], offer: SessionDescription, remote: AudioStream, local = offer): void {
+  #conclude(
+    offeredBy: Exchange['offeredBy'],
+    offer: SessionDescription,
+    remote: AudioStream,
+    received: SessionDescription,
+    local = offer,
+  ): void {
     const before = { local: this.local, remote: this.remote };
     const last = { offeredBy, offer, before };
-    this.#state = { ...this.#state, phase: 'stable', offer: null, last, local, remote };
+    this.#state = { ...this.#state, phase: 'stable', offer: null, last, received, local, remote };
   }
 
   #stream({ codecs, direction, ptime, maxptime }: AudioProposal, protocol: CarriedProfile): AudioStream {

@@ -286,8 +286,8 @@ describe('requests that belong in a dialog, sent outside (RFC 3261 §12.2.2)', (
   test.each([
     ['BYE', 481],
     ['INFO', 481],
-    ['UPDATE', 405],
-    ['PRACK', 405],
+    ['UPDATE', 481],
+    ['PRACK', 481],
     ['NOTIFY', 405],
   ])('%s is %d', async (method, status) => {
     await using world = await World.start(open);

@@ -13,33 +13,100 @@ function acksTo(world: World, phone: Phone): readonly string[] {
   return acks;
 }
 
-test('both change the session at once: 491 each, the call goes on and the next try succeeds (RFC 3261 section 14.2)', async () => {
+test('both change the session at once: one is told 491, the other waits until its change can be made (RFC 3261 section 14)', async () => {
   await using world = await World.start();
   const talking = await talk(world);
-  const { alice, bob, call, answered } = talking;
-  alice.habits.agrees = false;
+  const { bob, call, answered } = talking;
   bob.habits.agrees = false;
   call.reinvite({ direction: 'sendonly' });
   answered.reinvite({ direction: 'sendonly' });
   world.run(100);
-  // Each phone has an INVITE of its own under way and says so.
-  for (const side of [call, answered]) {
-    for (const transaction of side.waiting.splice(0)) side.agree(transaction, { status: 491 });
-  }
+  // Bob's phone has an INVITE of its own under way and says so, as we do to it.
+  for (const transaction of answered.waiting.splice(0)) answered.agree(transaction, { status: 491 });
   world.run(100);
-  expect(call.last.status).toBe(491);
   expect(answered.last.status).toBe(491);
-  alice.habits.agrees = true;
   bob.habits.agrees = true;
-  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+  // The Call-ID of bob's leg is ours: at least 2.1 s and at most 4 s.
+  world.run(1850);
+  expect(call.last.status).toBe(100);
+  world.run(2100);
+  expect(call.last.status).toBe(200);
+  expect(call.statuses).not.toContain(491);
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
 
-  answered.reinvite({ direction: 'sendonly' });
+  answered.reinvite({ direction: 'sendrecv' });
   world.run(100);
   expect(answered.last.status).toBe(200);
-  expect(heardWhenBothSpeak(world, talking)).toEqual(['bob']);
   call.hangUp();
   world.run(100);
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  world.settles();
+});
+
+test('of a change that crosses one of the caller, the callee notices nothing: tried again within 2 s, for the Call-ID is not ours', async () => {
+  await using world = await World.start();
+  const talking = await talk(world);
+  const { alice, call, answered } = talking;
+  alice.habits.agrees = false;
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(50);
+  for (const transaction of call.waiting.splice(0)) call.agree(transaction, { status: 491 });
+  alice.habits.agrees = true;
+  world.run(2100);
+  expect(answered.statuses).toEqual([200]);
+  expect(alice.log.filter((entry) => entry === 'INVITE')).toHaveLength(2);
+  call.hangUp();
+  world.settles();
+});
+
+test('a phone that never stops refusing with 491 is asked a few times, then that is what the other hears', async () => {
+  await using world = await World.start();
+  const talking = await talk(world);
+  const { bob, call, answered } = talking;
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  for (let second = 0; second < 25; second++) {
+    world.run(1000);
+    for (const transaction of answered.waiting.splice(0)) answered.agree(transaction, { status: 491 });
+  }
+  expect(call.statuses.at(-1)).toBe(491);
+  expect(bob.log.filter((entry) => entry === 'INVITE').length).toBeLessThan(9);
+  bob.habits.agrees = true;
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+  call.hangUp();
+  world.settles();
+});
+
+test('a phone that asks to come again (500 with Retry-After) is asked again, the other waits (RFC 3261 section 14.2)', async () => {
+  await using world = await World.start();
+  const { bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  call.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  answered.agree(answered.waiting.pop()!, { status: 500, headers: { 'Retry-After': '3' } });
+  bob.habits.agrees = true;
+  world.run(2900);
+  expect(call.last.status).toBe(100);
+  world.run(300);
+  expect(call.last.status).toBe(200);
+  call.hangUp();
+  world.settles();
+});
+
+test('a change that waits for its next try is cancelled: 487, and nothing is tried', async () => {
+  await using world = await World.start();
+  const { alice, bob, call, answered } = await talk(world);
+  bob.habits.agrees = false;
+  const invite = call.reinvite({ direction: 'sendonly' });
+  world.run(300);
+  answered.agree(answered.waiting.pop()!, { status: 491 });
+  world.run(100);
+  alice.transactions.cancel(invite);
+  world.run(6000);
+  expect(call.statuses.at(-1)).toBe(487);
+  expect(bob.log.filter((entry) => entry === 'INVITE')).toHaveLength(2);
+  bob.habits.agrees = true;
+  call.hangUp();
   world.settles();
 });
 
@@ -161,16 +228,14 @@ test('the one who asked for a change hangs up before it is answered; a 200 that 
   world.settles();
 });
 
-test('a change while the caller has not yet acknowledged the answer is refused with 491 to the other side', async () => {
+test('a change while the caller has not yet acknowledged the answer waits for that', async () => {
   await using world = await World.start();
-  const { bob, call } = await unacknowledged(world);
+  const { alice, bob, call } = await unacknowledged(world);
   bob.lastCall.reinvite({ direction: 'sendonly' });
-  world.run(100);
-  expect(bob.lastCall.last.status).toBe(491);
+  world.run(1000);
+  expect(alice.log).not.toContain('INVITE');
   call.ack();
-  world.run(100);
-  bob.lastCall.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  world.run(400);
   expect(bob.lastCall.last.status).toBe(200);
   call.hangUp();
   world.settles();
@@ -196,17 +261,19 @@ test('a change before the answer to a delayed offer is refused with 491 and does
   world.settles();
 });
 
-test('a change that comes before the other side has acknowledged the last gets 491, and is no version of o= (RFC 3264 section 8)', async () => {
+test('a change that waits for the other side, and is given up, is no version of o= (RFC 3264 section 8)', async () => {
   await using world = await World.start();
-  const { call, answered } = await unacknowledged(world);
+  const { bob, call, answered } = await unacknowledged(world);
   const before = originOf(call.remoteSdp);
-  answered.reinvite({ direction: 'sendonly' });
-  world.run(100);
-  expect(answered.last.status).toBe(491);
+  const invite = answered.reinvite({ direction: 'sendonly' });
+  world.run(300);
+  bob.transactions.cancel(invite);
+  world.run(300);
+  expect(answered.last.status).toBe(487);
 
   call.ack();
   answered.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  world.run(300);
   expect(answered.last.status).toBe(200);
   expect(originOf(call.remoteSdp)).toEqual({ id: before.id, version: before.version + 1 });
   call.hangUp();

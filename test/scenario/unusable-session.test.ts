@@ -129,10 +129,10 @@ test('what we do not do may not be required: 420 with Unsupported, before any ch
   await using world = await World.start();
   const alice = await world.registered('1001');
   const before = alice.heard.length;
-  const call = alice.call('1002', { headers: { Require: '100rel, timer, path' } });
+  const call = alice.call('1002', { headers: { Require: '100rel, gruu, path, sec-agree' } });
   world.run(50);
   expect(call.statuses).toEqual([420]);
-  expect(call.last.headers.get('Unsupported')).toBe('100rel, timer');
+  expect(call.last.headers.get('Unsupported')).toBe('gruu, sec-agree');
   expect(alice.heard.slice(before).map((message) => message.kind === 'response' && message.status)).toEqual([420]);
   world.settles();
   expect(world.cdrs).toEqual([]);

@@ -4,6 +4,7 @@ import {
   createResponse,
   formatUri,
   Headers,
+  RAck,
   RecordRoute,
   Route,
   SipRequest,
@@ -29,7 +30,7 @@ export interface CallingPhone {
   readonly clock: Clock;
   readonly random: Random;
   readonly media: PhoneMedia;
-  readonly habits: { readonly acks: boolean; readonly agrees: boolean };
+  readonly habits: { readonly acks: boolean; readonly agrees: boolean; readonly pracks: boolean };
   nextSequence(): number;
   credentialsFor(response: SipResponse, method: string, uri: string): string | null;
 }
@@ -61,6 +62,9 @@ export class PhoneCall {
   #offer: string | null;
   #headers: Readonly<Record<string, string>>;
   #repeats: { cancel(): void } | null = null;
+  /** RSeq of the last reliable response of ours, and what repeats it. */
+  #rseq = 0;
+  #reliable: { cancel(): void } | null = null;
   #tried = false;
 
   private constructor(
@@ -176,8 +180,16 @@ export class PhoneCall {
         return this.start(credentials);
       }
     }
+    const reliable = this.#reliableNumber(response);
+    const known = reliable !== null && this.responses.some((one) => isSameProvisional(one, response));
+    if (known) return;
     this.responses.push(response);
     this.#read(response);
+    if (response.status > 100 && response.status < 200 && response.toTag !== null && this.state === 'trying') {
+      this.remoteTag = response.toTag;
+      this.#learn(response);
+    }
+    if (reliable !== null && this.phone.habits.pracks) this.prack(response);
     if (response.status >= 300) {
       if (this.state === 'trying') this.state = 'over';
       return;
@@ -192,6 +204,20 @@ export class PhoneCall {
     if (this.state === 'trying') this.state = 'talking';
     if (this.phone.habits.acks)
       this.#ack(response, request.body.length === 0 ? this.phone.media.describe() : undefined);
+  }
+
+  /** Acknowledges a reliable provisional response; done by itself unless the phone has lost the habit. */
+  prack(response: SipResponse, sdp?: string): ClientTransaction {
+    const { number: sequence, method } = response.cseq;
+    const rack = RAck.format({ response: this.#reliableNumber(response) ?? 0, sequence, method });
+    const offered = this.#offer === null && response.body.length > 0;
+    const body = sdp ?? (offered ? this.phone.media.describe() : undefined);
+    return this.request('PRACK', { headers: { RAck: rack }, body, contentType: 'application/sdp' });
+  }
+
+  #reliableNumber({ headers, status }: SipResponse): number | null {
+    const rseq = headers.get('RSeq');
+    return status < 200 && headers.get('Require')?.includes('100rel') && rseq !== undefined ? Number(rseq) : null;
   }
 
   #ack(response: SipResponse, sdp?: string): void {
@@ -211,10 +237,22 @@ export class PhoneCall {
       readonly headers?: Readonly<Record<string, string>>;
       readonly tag?: string;
       readonly reason?: string;
+      /** Says it again and again until its PRACK (RFC 3262); a number is its RSeq. */
+      readonly reliable?: boolean | number;
     } = {},
   ): void {
     const transaction = this.#incoming;
     if (!transaction) throw new Error('nothing to answer');
+    if (options.reliable) {
+      const rseq = typeof options.reliable === 'number' ? options.reliable : (this.#rseq || 700) + 1;
+      this.#rseq = rseq;
+      const { reliable: _, headers = {}, ...rest } = options;
+      const said = { ...rest, headers: { ...headers, Require: '100rel', RSeq: String(rseq) } };
+      this.#reliable?.cancel();
+      this.#reliable = repeating(this.phone.clock, () => this.answer(status, said));
+      return this.answer(status, said);
+    }
+    if (status >= 200) this.#reliable?.cancel();
     const sdp = options.sdp === undefined ? (status === 200 ? this.phone.media.describe() : null) : options.sdp;
     this.#respond(transaction, status, { ...options, sdp });
     if (status >= 300) this.state = 'over';
@@ -223,6 +261,7 @@ export class PhoneCall {
 
   /** Called by the phone when a CANCEL arrives. */
   cancelled(invite: ServerTransaction): void {
+    this.#reliable?.cancel();
     if (invite === this.#incoming) this.state = 'over';
     invite.respond(createResponse(invite.request, 487, { toTag: this.localTag }));
   }
@@ -287,6 +326,19 @@ export class PhoneCall {
     return this.request('INVITE', { body: sdp ?? undefined, contentType: 'application/sdp' });
   }
 
+  /** Sends an UPDATE. `sdp: null` sends no offer. */
+  update(
+    options: {
+      readonly direction?: Direction;
+      readonly sdp?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ): ClientTransaction {
+    const { direction = 'sendrecv', headers = {} } = options;
+    const sdp = options.sdp === undefined ? this.phone.media.describe({ direction }) : options.sdp;
+    return this.request('UPDATE', { body: sdp ?? undefined, contentType: 'application/sdp', headers });
+  }
+
   request(method: string, options: InDialog = {}): ClientTransaction {
     const sequence = this.phone.nextSequence();
     const headers = this.#fields(method, sequence, options);
@@ -297,6 +349,7 @@ export class PhoneCall {
       onResponse: (response) => {
         if (method === 'INVITE') return this.#onInviteResponse(response, request);
         this.responses.push(response);
+        this.#read(response);
       },
       onFailure: () => {},
     });
@@ -307,6 +360,7 @@ export class PhoneCall {
     const { request } = transaction;
     this.requests.push(request);
     this.#read(request);
+    if (request.method === 'PRACK') this.#reliable?.cancel();
     if (request.method === 'BYE') {
       this.state = 'over';
       this.#repeats?.cancel();
@@ -326,7 +380,8 @@ export class PhoneCall {
     } = {},
   ): void {
     const { status = 200, headers = {} } = options;
-    const invite = transaction.request.method === 'INVITE';
+    const { method, body } = transaction.request;
+    const invite = method === 'INVITE' || (method === 'UPDATE' && body.length > 0);
     const direction = options.direction ?? mirrored(new TextDecoder().decode(transaction.request.body));
     const sdp =
       options.sdp !== undefined
@@ -372,6 +427,22 @@ export class PhoneCall {
     request.body = new TextEncoder().encode(body);
     if (!request.headers.has('Content-Type')) request.headers.set('Content-Type', contentType);
   }
+}
+
+/** Calls `action` again and again, with doubling intervals, for 64 T1. */
+function repeating(clock: Clock, action: () => void): { cancel(): void } {
+  let interval = 500;
+  const again = (): void => {
+    action();
+    interval *= 2;
+    if (interval <= 16_000) timer = clock.after(interval, again);
+  };
+  let timer = clock.after(interval, again);
+  return { cancel: () => timer.cancel() };
+}
+
+function isSameProvisional(a: SipResponse, b: SipResponse): boolean {
+  return a.status < 200 && a.toTag === b.toTag && a.headers.get('RSeq') === b.headers.get('RSeq');
 }
 
 function withTag(address: string, tag: string): string {

@@ -55,6 +55,8 @@ export class Phone {
   readonly habits = {
     /** ACK a 2xx at once. */
     acks: true,
+    /** PRACK a reliable provisional response at once. */
+    pracks: true,
     /** Answer BYE, OPTIONS, INFO and re-INVITE with 200. */
     agrees: true,
     /** Answer a cancelled INVITE with 487. */

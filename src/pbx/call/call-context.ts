@@ -27,6 +27,10 @@ export interface CallContext {
   readonly codecPriority: readonly string[];
   /** The address for media that the peer of `flow` is told. */
   mediaAddress(flow: Flow): string;
+  /** The name of an extension, null where it has none. */
+  displayName(extension: string): string | null;
+  /** The fields that tell the phone of `flow` whom it speaks to (RFC 3325, RFC 5876). */
+  assertedIdentity(extension: string, displayName: string | null, flow: Flow): Readonly<Record<string, string>>;
   /** The host in From and To that the peer of `flow` sees. */
   identityHost(flow: Flow): { readonly host: string; readonly port: number | null };
 }

@@ -1,7 +1,13 @@
 import type { Log } from '../../base/index.ts';
 import type { CallFacts, EndedCall, Ending } from '../events/index.ts';
-import type { Branch } from './branch.ts';
 import type { CallContext } from './call-context.ts';
+
+/** The phone that a record names beside the caller's. */
+export interface CalledPhone {
+  readonly sipCallId: string;
+  /** Its IP address. */
+  readonly address: string;
+}
 
 /** What is known of one call, told as events and log lines when it happens; its end makes the call's record. */
 export class CallRecord {
@@ -49,14 +55,14 @@ export class CallRecord {
     this.#log.info('call answered', { codec });
   }
 
-  /** `branch` is the one that answered, else the first that was called; `codec` that of the caller's leg. */
-  ended(ending: Ending, branch: Branch | null, codec: string | null, media: EndedCall['media']): void {
+  /** `callee` is the phone that answered, else the first that was called; `codec` that of the caller's leg. */
+  ended(ending: Ending, callee: CalledPhone | null, codec: string | null, media: EndedCall['media']): void {
     const { clock, events } = this.#context;
     const now = clock.now();
     const call: EndedCall = {
       ...this.facts,
-      calleeSipCallId: branch?.sipCallId ?? null,
-      calleeIp: branch?.target.flow.remote.address ?? null,
+      calleeSipCallId: callee?.sipCallId ?? null,
+      calleeIp: callee?.address ?? null,
       ringingAt: this.#ringingAt,
       answeredAt: this.#answeredAt?.wall ?? null,
       endedAt: clock.wall(),

@@ -76,16 +76,26 @@ export class CallService {
     if (caller === null) return;
     const plan = context.dialPlan.plan(request.uri);
     const call = new Call({
-      transaction,
-      parties: { ...caller, callee: plan.callee },
       context,
+      facts: {
+        callerSipCallId: request.callId,
+        caller: caller.caller,
+        callee: plan.callee,
+        callerIp: transaction.flow.remote.address,
+      },
       onOver: (ended) => {
         this.#calls.delete(ended.id);
         if (this.#calls.size === 0) this.#onIdle?.();
       },
     });
     this.#calls.set(call.id, call);
-    call.begin(plan);
+    try {
+      call.receive(transaction, { ...caller, callee: plan.callee }, plan);
+    } catch (error) {
+      // What can't be read is refused before it is a call.
+      this.#calls.delete(call.id);
+      throw error;
+    }
   }
 
   /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */

@@ -1,26 +1,22 @@
+import { offerFor, type SessionDescription } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
-import { ContentType, SipError, sameUri, type Uri } from '../../sip/message/index.ts';
-import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import { ContentType, SipError, type SipResponse } from '../../sip/message/index.ts';
+import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
-import type { DialPlan } from '../routing/index.ts';
+import { Attempt } from './attempt.ts';
 import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
-import type { Leg } from './leg.ts';
-import { RelayedInvite } from './relayed-invite.ts';
-
-/** One side of an answered call. */
-export interface Side {
-  readonly party: 'caller' | 'callee';
-  /** The number of the extension whose phone it is. */
-  readonly extension: string;
-  readonly dialog: Dialog;
-  readonly leg: Leg;
-}
+import { sdpBody, sdpOf } from './session-body.ts';
+import { answerHere, SessionChange } from './session-change.ts';
+import { follow, type Side } from './side.ts';
 
 /** Methods that a dialog of ours answers, besides ACK and CANCEL. */
-export const dialogMethods = ['INVITE', 'BYE', 'OPTIONS', 'INFO'] as const;
+export const dialogMethods = ['INVITE', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'MESSAGE'] as const;
+
+/** Fields of a relayed INFO or MESSAGE that belong to its body. */
+const aboutTheBody = ['Info-Package', 'Content-Disposition'];
 
 /** What the two sides of an answered call ask of each other, and how it is passed on. */
 export class Conversation {
@@ -29,7 +25,8 @@ export class Conversation {
   readonly #context: CallContext;
   readonly #media: CallMedia;
   readonly #end: (ending: Ending) => void;
-  readonly #relayed = new Set<RelayedInvite>();
+  readonly #changes = new Set<SessionChange>();
+  readonly #attempts = new Set<Attempt>();
 
   constructor(options: {
     readonly caller: Side;
@@ -47,17 +44,22 @@ export class Conversation {
   }
 
   /** Answers or passes on a request of one side. Throws SipError to refuse it. */
-  onRequest(from: Side, transaction: ServerTransaction): void {
+  onRequest(party: 'caller' | 'callee', transaction: ServerTransaction): void {
     const { userAgent } = this.#context;
+    const from = this[party];
     switch (transaction.request.method) {
       case 'BYE':
         transaction.respond(userAgent.response(transaction, 200));
         from.dialog.end();
         return this.#end(hungUp(from.party));
       case 'INVITE':
-        return this.#relayInvite(from, transaction);
+        return this.#change(from, transaction);
+      case 'UPDATE':
+        if (transaction.request.body.length > 0) return this.#change(from, transaction);
+        return answerWithin(userAgent, from.dialog, transaction);
       case 'INFO':
-        return this.#relayInfo(from, transaction);
+      case 'MESSAGE':
+        return this.#relay(from, transaction);
       default:
         return answerWithin(userAgent, from.dialog, transaction);
     }
@@ -65,52 +67,121 @@ export class Conversation {
 
   /** The side that asked for a change has thought better of it. */
   onRequestCancelled(invite: ServerTransaction): void {
-    for (const relayed of this.#relayed) if (relayed.transaction === invite) relayed.cancel();
+    for (const change of this.#changes) if (change.transaction === invite) change.cancel();
   }
 
-  /** Answers what is still unanswered when the call ends. */
-  close(): void {
-    for (const relayed of this.#relayed) relayed.close();
-  }
-
-  #connect(): void {
-    for (const { leg, dialog } of [this.caller, this.callee]) leg.signalling = dialog.flow.remote.address;
+  /** Lets packets flow as the two legs have agreed. */
+  connect(): void {
+    for (const { leg, dialog, report } of [this.caller, this.callee]) {
+      leg.signalling = dialog.flow.remote.address;
+      report.update({ onHold: leg.onHold });
+    }
     this.#media.connect(this.caller.leg, this.callee.leg, true);
+  }
+
+  /**
+   * Offers one side anew what the other can do, so that both agree and nobody is on hold, and tells it whom it speaks to.
+   * `done` hears whether it agreed; when the phone has lost the call, that ends.
+   */
+  renegotiate(party: 'caller' | 'callee', done: (agreed: boolean) => void = () => {}): void {
+    const side = this[party];
+    const other = this.#other(side);
+    const over = (agreed: boolean): void => {
+      if (attempt) this.#attempts.delete(attempt);
+      done(agreed);
+    };
+    const refused = (): void => {
+      side.leg.negotiation.rollback();
+      over(false);
+    };
+    let attempt: Attempt | null = null;
+    const started = new Attempt({
+      method: 'INVITE',
+      side,
+      context: this.#context,
+      request: () => ({
+        ...sdpBody(offerFor(other.leg.negotiation, side.leg.negotiation)),
+        headers: this.#context.assertedIdentity(other.extension, other.displayName, side.dialog.flow),
+      }),
+      user: {
+        onAgreed: (response) => {
+          side.dialog.ack(response.cseq.number);
+          try {
+            const answer = sdpOf(response);
+            if (answer) side.leg.negotiation.receiveAnswer(answer);
+          } catch {
+            return refused();
+          }
+          if (side.leg.negotiation.phase !== 'stable') return refused();
+          this.connect();
+          over(true);
+        },
+        onRefused: ({ status }: SipResponse) => {
+          refused();
+          if (status === 481) side.dialog.end();
+          if (status === 481 || status === 408) this.#end(lost(side));
+        },
+        onFailure: (failure: Failure) => {
+          refused();
+          if (failure === 'timeout') this.#end(lost(side));
+        },
+        onHopeless: refused,
+        onUnsayable: refused,
+      },
+    });
+    attempt = started;
+    if (started.sent) this.#attempts.add(started);
+  }
+
+  /** Answers what is still unanswered when the call ends, or one of the sides leaves it. */
+  close(): void {
+    for (const change of this.#changes) change.close();
+    for (const attempt of this.#attempts) attempt.close();
   }
 
   #other(side: Side): Side {
     return side === this.caller ? this.callee : this.caller;
   }
 
-  #relayInvite(from: Side, transaction: ServerTransaction): void {
+  #change(from: Side, transaction: ServerTransaction): void {
     const to = this.#other(from);
-    follow(to, this.#context.dialPlan);
-    const relayed = new RelayedInvite({
+    const offer = sdpOf(transaction.request);
+    // A refresh: the other side has nothing to say to it (RFC 4028 §7.4).
+    if (offer && from.leg.negotiation.phase === 'stable' && from.leg.negotiation.repeats(offer)) {
+      answerHere(from, to, transaction, offer, this.#end);
+      return this.connect();
+    }
+    this.#relayChange(from, to, transaction, offer);
+  }
+
+  #relayChange(from: Side, to: Side, transaction: ServerTransaction, offer: SessionDescription | null): void {
+    const change = new SessionChange({
       transaction,
       from,
       to,
       context: this.#context,
-      onAgreed: () => this.#connect(),
-      onOver: () => this.#relayed.delete(relayed),
-      onBroken: (ending) => this.#end(ending),
+      onAgreed: () => this.connect(),
+      onOver: () => this.#changes.delete(change),
+      onBroken: this.#end,
     });
-    this.#relayed.add(relayed);
+    this.#changes.add(change);
     try {
-      relayed.start();
+      change.start(offer);
     } catch (error) {
-      this.#relayed.delete(relayed);
+      this.#changes.delete(change);
       throw error;
     }
   }
 
-  #relayInfo(from: Side, transaction: ServerTransaction): void {
+  /** INFO and MESSAGE are the two phones' affair: the body is passed on as it is, and so is the answer. */
+  #relay(from: Side, transaction: ServerTransaction): void {
     const { request } = transaction;
     const { userAgent } = this.#context;
     const to = this.#other(from);
     follow(to, this.#context.dialPlan);
     const type = request.headers.first(ContentType);
     const headers: Record<string, string> = {};
-    for (const name of ['Info-Package', 'Content-Disposition']) {
+    for (const name of aboutTheBody) {
       const value = request.headers.get(name);
       if (value !== undefined) headers[name] = value;
     }
@@ -119,7 +190,7 @@ export class Conversation {
         ? { body: request.body, contentType: request.headers.get('Content-Type') ?? '' }
         : {};
     to.dialog.request(
-      'INFO',
+      request.method,
       { ...body, headers },
       {
         onResponse: (response) => {
@@ -142,24 +213,12 @@ export class Conversation {
   #lost(side: Side, transaction: ServerTransaction): void {
     transaction.respond(this.#context.userAgent.response(transaction, 481));
     side.dialog.end();
-    this.#end(broken(41, `The ${side.party}'s phone has lost the call`, side.party));
+    this.#end(lost(side));
   }
 }
 
-/**
- * A phone whose connection was lost is asked over the one that it has registered on since, if there is one: with the
- * same Contact, or, as many choose a new port for each connection, as the only one of that host.
- */
-export function follow({ extension, dialog }: Side, dialPlan: DialPlan): void {
-  if (!dialog.flow.closed) return;
-  const known = dialog.state.remoteTarget;
-  const targets = dialPlan.targetsOf(extension).filter(({ uri }) => hostOf(uri) === hostOf(known));
-  const target = targets.find(({ uri }) => sameUri(uri, known)) ?? (targets.length === 1 ? targets[0] : undefined);
-  if (target) dialog.moveTo(target.flow);
-}
-
-function hostOf(uri: Uri): string | null {
-  return uri.kind === 'sip' ? uri.host : null;
+function lost(side: Side): Ending {
+  return broken(41, `The ${side.party}'s phone has lost the call`, side.party);
 }
 
 /** Answers what a dialog of ours can always answer by itself; refuses the rest, for now or for ever. */
@@ -170,7 +229,7 @@ export function answerWithin(
 ): void {
   const { method, body } = transaction.request;
   if (method === 'OPTIONS') return transaction.respond(userAgent.optionsResponse(transaction));
-  // A refresh of the Contact or of a session timer; one that offers media is not taken yet and so not in Allow.
+  // A refresh of the Contact or of a session timer.
   if (method === 'UPDATE' && body.length === 0) {
     return transaction.respond(dialog.respondable(transaction, 200, undefined, {}));
   }

@@ -1,11 +1,14 @@
 import { type Random, randomToken } from '../../base/index.ts';
 import {
+  Allow,
   Contact,
+  type HeaderType,
   type NameAddress,
   RecordRoute,
   type SipRequest,
   type SipResponse,
   SipSyntaxError,
+  Supported,
   type Uri,
   withParam,
 } from '../message/index.ts';
@@ -29,6 +32,39 @@ export interface DialogState {
   localSequence: number;
   /** CSeq number of the peer's last request; null before its first. */
   remoteSequence: number | null;
+  /** Whether the request that made it was ours: then its Call-ID is too (RFC 3261 §14.1). */
+  readonly openedByUs: boolean;
+  /** What the peer can do. */
+  peer: PeerCapabilities;
+}
+
+/** What a user agent has said of itself, last. */
+export interface PeerCapabilities {
+  /** Methods of its Allow; null as long as it has sent none. */
+  readonly allow: readonly string[] | null;
+  /** Option tags of its Supported, in lower case. */
+  readonly supported: readonly string[];
+}
+
+/** What the sender of `message` says of itself; what it leaves out stays as `known`. */
+export function capabilitiesOf(
+  message: SipRequest | SipResponse,
+  known: PeerCapabilities = { allow: null, supported: [] },
+): PeerCapabilities {
+  const allow = tokensOf(message, Allow);
+  const supported = tokensOf(message, Supported)?.map((option) => option.toLowerCase());
+  return { allow: allow ?? known.allow, supported: supported ?? known.supported };
+}
+
+/** Null where the field is missing or can't be read: what it says is not vital. */
+function tokensOf({ headers }: SipRequest | SipResponse, type: HeaderType<string>): readonly string[] | null {
+  if (!headers.has(type.name)) return null;
+  try {
+    return headers.all(type);
+  } catch (error) {
+    if (error instanceof SipSyntaxError) return null;
+    throw error;
+  }
 }
 
 /** The dialog that our answer to `request` makes (RFC 3261 §12.1.1). Throws SipSyntaxError without a usable Contact. */
@@ -46,6 +82,8 @@ export function dialogStateOfRequest(request: SipRequest, localTag: string): Dia
     sips: isSips(request.uri) || isSips(routeSet[0]?.uri ?? remoteTarget),
     localSequence: 0,
     remoteSequence: request.cseq.number,
+    openedByUs: false,
+    peer: capabilitiesOf(request),
   };
 }
 
@@ -65,6 +103,8 @@ export function dialogStateOfResponse(request: SipRequest, response: SipResponse
     sips: isSips(request.uri),
     localSequence: request.cseq.number,
     remoteSequence: null,
+    openedByUs: true,
+    peer: capabilitiesOf(response),
   };
 }
 

@@ -20,7 +20,8 @@ import type {
 import type { Flow } from '../transport/index.ts';
 import { Accepted, type AcceptUser } from './accepted.ts';
 import { addressed } from './addressed.ts';
-import { contactOf, type DialogState, routeSetOf } from './dialog-state.ts';
+import { capabilitiesOf, contactOf, type DialogState, routeSetOf } from './dialog-state.ts';
+import type { ReliableProvisionals } from './reliable-provisional.ts';
 
 /** What a dialog tells its owner. */
 export interface DialogUser {
@@ -67,7 +68,7 @@ interface SentInvite {
 }
 
 /** Requests that carry a Contact, and move the dialog to it (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4.1). */
-const refreshesTarget: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
+const refreshesTarget: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
 const nobody: DialogUser = { onRequest: () => {} };
 
@@ -77,6 +78,8 @@ export class Dialog {
   /** The user part of our Contact. */
   readonly contactUser: string | null;
   user: DialogUser;
+  /** Our reliable provisional responses to the INVITE that opens it; null where there can be none. */
+  readonly provisionals: ReliableProvisionals | null;
   readonly #context: DialogContext;
   #flow: Flow;
   #hold: Disposable;
@@ -89,6 +92,8 @@ export class Dialog {
   #inviteSent: SentInvite | null = null;
   /** The peer's INVITE that we have not answered. */
   #inviteReceived: ServerTransaction | null = null;
+  /** The peer's last UPDATE. */
+  #updateReceived: ServerTransaction | null = null;
   /** The ACKs of our latest INVITEs by CSeq number, to be sent again for each repetition of their 2xx. */
   readonly #acks = new Map<number, Uint8Array>();
   /** Our 2xx that repeats until its ACK. */
@@ -104,10 +109,12 @@ export class Dialog {
     readonly opening?: ServerTransaction;
     /** Whether it is opened by a provisional response to our INVITE, to be confirmed by a 2xx. */
     readonly early?: boolean;
+    readonly provisionals?: ReliableProvisionals;
   }) {
     this.state = options.state;
     this.contactUser = options.contactUser;
     this.user = options.user;
+    this.provisionals = options.provisionals ?? null;
     this.#context = options.context;
     this.#accepted = new Accepted(options.context.clock, options.context.transactions.timers);
     this.#inviteReceived = options.opening ?? null;
@@ -120,6 +127,27 @@ export class Dialog {
   /** The flow that the peer was last heard on; where our requests go. */
   get flow(): Flow {
     return this.#flow;
+  }
+
+  /** Whether it has no 2xx yet. */
+  get early(): boolean {
+    return this.#early;
+  }
+
+  /** Whether it is over: nothing can be sent any more. */
+  get ended(): boolean {
+    return this.#ended || this.#leaving;
+  }
+
+  /** Whether the peer has said that it takes requests of this method. */
+  allows(method: string): boolean {
+    return this.state.peer.allow?.includes(method) ?? false;
+  }
+
+  /** ms to wait after a 491 before the next try: longer for the owner of the Call-ID (RFC 3261 §14.1). */
+  glareDelay(): number {
+    const { random } = this.#context;
+    return this.state.openedByUs ? 2100 + 10 * random.below(191) : 10 * random.below(201);
   }
 
   /** Whether an INVITE of either side waits for its final response or its ACK: no other may begin (RFC 3261 §14). */
@@ -146,6 +174,17 @@ export class Dialog {
       message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser, this.state.sips));
     }
     return this.#context.transactions.request(message, this.#flow, user);
+  }
+
+  /** Sends an UPDATE (RFC 3311); allowed in an early dialog too. */
+  update(request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
+    return this.request('UPDATE', request, {
+      ...user,
+      onResponse: (response) => {
+        if (response.status >= 200 && response.status < 300) this.refreshTarget(response);
+        user.onResponse(response);
+      },
+    });
   }
 
   /**
@@ -268,6 +307,7 @@ export class Dialog {
     if (this.#ended) return;
     this.#ended = true;
     this.#accepted.settle();
+    this.provisionals?.close();
     if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
     this.#hold[Symbol.dispose]();
     this.#context.remove(this);
@@ -278,7 +318,8 @@ export class Dialog {
   /**
    * Takes a request that arrived inside the dialog. Throws SipError: 500 when it is older than one already seen
    * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2) or still waits for
-   * the answer to its offer (RFC 5407 §3.1.5), 481 for the BYE of a callee that has not answered.
+   * the answer to its offer (RFC 5407 §3.1.5), 481 for the BYE of a callee that has not answered and for a PRACK of
+   * nothing that waits for one (RFC 3262 §3).
    */
   receive(transaction: ServerTransaction): void {
     const { request } = transaction;
@@ -288,17 +329,19 @@ export class Dialog {
     }
     this.state.remoteSequence = number;
     if (this.#leaving) return this.#part(transaction);
+    if (request.method === 'PRACK') return this.#receivePrack(transaction);
     // A callee refuses the INVITE, it doesn't hang up (RFC 3261 §15): to a BYE there is no call yet.
     if (this.#early && request.method === 'BYE') throw new SipError(481, 'Call/Transaction Does Not Exist');
     if (request.method === 'INVITE') {
       if (this.#early || this.#inviteSent) throw new SipError(491, 'Request Pending');
-      if (this.#inviteReceived) {
-        const retryAfter = String(this.#context.random.below(10));
-        throw new SipError(500, 'Another INVITE Is Pending', { headers: { 'Retry-After': retryAfter } });
-      }
+      if (this.#inviteReceived) throw this.#overlapping('INVITE');
       if (this.#accepted.offering) throw new SipError(491, 'Request Pending');
       // Who asks for the next change has heard our 2xx: only its ACK was lost (RFC 5407 §3.1.4).
       this.#accepted.settle();
+    }
+    if (request.method === 'UPDATE') {
+      if (this.#updateReceived && !this.#updateReceived.answered) throw this.#overlapping('UPDATE');
+      this.#updateReceived = transaction;
     }
     if (refreshesTarget.has(request.method)) this.refreshTarget(request);
     if (request.method === 'INVITE') {
@@ -315,6 +358,25 @@ export class Dialog {
       if (this.#inviteReceived === transaction) this.#inviteReceived = null;
       throw error;
     }
+  }
+
+  /** The PRACK of a provisional response of ours; an offer or an answer in it is its user's affair (RFC 3262 §5). */
+  #receivePrack(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    if (!this.provisionals?.awaits(request)) throw new SipError(481, 'Call/Transaction Does Not Exist');
+    this.moveTo(transaction.flow);
+    try {
+      if (request.body.length > 0) this.user.onRequest(transaction, this);
+      else transaction.respond(createResponse(request, 200));
+    } finally {
+      this.provisionals.acknowledge();
+    }
+  }
+
+  /** A request that comes before the last of its kind has been answered (RFC 3261 §14.2, RFC 3311 §5.2). */
+  #overlapping(method: string): SipError {
+    const retryAfter = String(this.#context.random.below(10));
+    return new SipError(500, `Another ${method} Is Pending`, { headers: { 'Retry-After': retryAfter } });
   }
 
   /** Answers a request of the peer while our BYE is due or on its way. */
@@ -337,9 +399,10 @@ export class Dialog {
     this.#accepted.acknowledge(ack);
   }
 
-  /** Learns the peer's new Contact (RFC 3261 §12.2.1.2). Throws SipSyntaxError for one of a request that can't be read. */
+  /** Learns the peer's new Contact and what it can do (RFC 3261 §12.2.1.2). Throws SipSyntaxError for one of a request that can't be read. */
   refreshTarget(message: SipRequest | SipResponse): void {
     this.state.remoteTarget = contactOf(message) ?? this.state.remoteTarget;
+    this.state.peer = capabilitiesOf(message, this.state.peer);
   }
 
   /** A phone that reconnected, or whose NAT gave it a new port, is answered and asked where it is now. */

@@ -8,6 +8,7 @@ export {
   type DialogUser,
 } from './dialog.ts';
 export {
+  capabilitiesOf,
   type DialogState,
   dialogKey,
   dialogStateOfRequest,
@@ -15,6 +16,7 @@ export {
   isSips,
   newTag,
 } from './dialog-state.ts';
+export { ProvisionalOrder, ReliableProvisionals, reliability, reliableNumberOf } from './reliable-provisional.ts';
 export {
   type NotifiedState,
   type NotifyOutcome,

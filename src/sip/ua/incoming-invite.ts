@@ -1,25 +1,34 @@
 import { every, type Timer } from '../../base/index.ts';
 import {
   type AcceptUser,
+  capabilitiesOf,
   Dialog,
   type DialogAnswer,
   type DialogContext,
   type DialogUser,
   dialogStateOfRequest,
   newTag,
+  ReliableProvisionals,
+  reliability,
 } from '../dialog/index.ts';
-import { createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
+import { createResponse, Require, type SipRequest } from '../message/index.ts';
 import type { ServerTransaction } from '../transaction/index.ts';
 
 /** What an incoming INVITE tells its owner before it is answered. */
 export interface IncomingInviteUser {
   /** The caller cancels; the INVITE is answered with 487 by the owner's `reject`. */
   onCancel(cancel: SipRequest): void;
+  /** A reliable provisional response has never been acknowledged: the INVITE is to be refused (RFC 3262 §3). */
+  onUnacknowledged(): void;
   /** What the dialogs of this INVITE hear. */
   readonly dialog: DialogUser;
 }
 
-const nobody: IncomingInviteUser = { onCancel: () => {}, dialog: { onRequest: () => {} } };
+const nobody: IncomingInviteUser = {
+  onCancel: () => {},
+  onUnacknowledged: () => {},
+  dialog: { onRequest: () => {} },
+};
 
 /** How often a provisional response is sent again, so that no proxy believes the call dead (RFC 3261 §13.3.1.1). ms. */
 const reminderInterval = 60_000;
@@ -35,6 +44,12 @@ export class IncomingInvite {
   #user: IncomingInviteUser;
   readonly #dialogs: Dialog[] = [];
   readonly #contactUser: string | null;
+  /** Whether the caller takes reliable provisional responses, and whether it takes no others. */
+  readonly #reliability: { readonly supported: boolean; readonly required: boolean };
+  /** The dialog in which an answer has been given reliably: it is not said again in the 2xx (RFC 6337 §2.2). */
+  #answeredIn: { readonly dialog: Dialog; readonly body: Uint8Array } | null = null;
+  /** The 2xx is given, or waits for PRACKs. */
+  #accepting = false;
   #reminder: Timer | null = null;
 
   /** Throws SipSyntaxError when the Contact can't be read. */
@@ -44,10 +59,13 @@ export class IncomingInvite {
     user: IncomingInviteUser,
     context: DialogContext,
   ) {
+    const { request } = transaction;
     this.transaction = transaction;
     this.#contactUser = contactUser;
     this.#user = user;
     this.#context = context;
+    const required = request.headers.all(Require).some((option) => option.toLowerCase() === reliability);
+    this.#reliability = { required, supported: required || capabilitiesOf(request).supported.includes(reliability) };
     this.#open(transaction.localTag);
     transaction.user = {
       onCancel: (cancel) => this.#user.onCancel(cancel),
@@ -63,6 +81,11 @@ export class IncomingInvite {
     return this.transaction.answered;
   }
 
+  /** Whether provisional responses can be acknowledged, and so carry an offer (RFC 3262 §5). */
+  get reliable(): boolean {
+    return this.#reliability.supported;
+  }
+
   /** The dialog that responses are made in: the latest. */
   get dialog(): Dialog {
     return this.#dialogs.at(-1)!;
@@ -75,19 +98,42 @@ export class IncomingInvite {
 
   /**
    * Sends a provisional response, and again each minute until something else is said. 100 goes without tag and Contact.
+   * It is sent reliably where the caller insists on it, and where it can be and has something to say about the session.
    */
   provisional(status: number, reason: string | undefined, answer: DialogAnswer = {}): void {
-    if (this.answered) return;
+    if (this.answered || this.#accepting) return;
     if (status === 100) return this.transaction.respond(createResponse(this.request, 100));
-    this.#remindOf(this.dialog.respondable(this.transaction, status, reason, answer));
+    const { dialog } = this;
+    const response = dialog.respondable(this.transaction, status, reason, answer);
+    const { required, supported } = this.#reliability;
+    if (required || (supported && answer.body !== undefined)) {
+      for (const [name, value] of this.#context.answerHeaders) response.headers.add(name, value);
+      if (answer.body) this.#answeredIn = { dialog, body: answer.body };
+      dialog.provisionals?.send(this.transaction, response);
+      this.#remindBy(() => this.provisional(status, reason));
+    } else {
+      this.transaction.respond(response);
+      this.#remindBy(() => this.transaction.respond(response));
+    }
   }
 
-  /** Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. */
+  /**
+   * Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. It waits for the PRACKs of session
+   * descriptions (RFC 3262 §3), and leaves out what has been answered reliably before.
+   */
   accept(answer: DialogAnswer, user: AcceptUser): void {
-    if (this.answered) return;
-    this.#leave();
-    for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
-    this.dialog.accept(this.transaction, answer, user);
+    if (this.answered || this.#accepting) return;
+    this.#accepting = true;
+    this.#reminder?.cancel();
+    const { dialog } = this;
+    const repeated = this.#answeredIn?.dialog === dialog && sameBytes(this.#answeredIn.body, answer.body);
+    this.#whenAcknowledged(() => {
+      if (this.answered) return;
+      this.#leave();
+      for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
+      dialog.provisionals?.close();
+      dialog.accept(this.transaction, repeated ? { headers: answer.headers ?? {} } : answer, user);
+    });
   }
 
   /** Refuses the INVITE; its dialogs end. Without effect once it is answered. */
@@ -101,19 +147,25 @@ export class IncomingInvite {
     );
   }
 
+  #whenAcknowledged(action: () => void): void {
+    const held = this.#dialogs.find(({ provisionals }) => provisionals?.holdsAnswer);
+    if (held?.provisionals) held.provisionals.whenAcknowledged(() => this.#whenAcknowledged(action));
+    else action();
+  }
+
   /** Nothing is left to be heard but the ACK. */
   #leave(): void {
     this.#reminder?.cancel();
     this.#user = nobody;
   }
 
-  #remindOf(response: SipResponse): void {
-    this.transaction.respond(response);
+  #remindBy(action: () => void): void {
     this.#reminder?.cancel();
-    this.#reminder = every(this.#context.clock, reminderInterval, () => this.transaction.respond(response));
+    this.#reminder = every(this.#context.clock, reminderInterval, action);
   }
 
   #open(localTag: string): Dialog {
+    const { clock, random, transactions } = this.#context;
     const dialog = new Dialog({
       state: dialogStateOfRequest(this.request, localTag),
       flow: this.transaction.flow,
@@ -121,8 +173,13 @@ export class IncomingInvite {
       user: this.#user.dialog,
       context: this.#context,
       opening: this.transaction,
+      provisionals: new ReliableProvisionals(clock, random, transactions.timers, () => this.#user.onUnacknowledged()),
     });
     this.#dialogs.push(dialog);
     return dialog;
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -2,24 +2,41 @@ import type { Timer } from '../../base/index.ts';
 import {
   Dialog,
   type DialogContext,
+  type DialogRequest,
   type DialogState,
   type DialogUser,
   dialogStateOfResponse,
+  ProvisionalOrder,
+  reliableNumberOf,
 } from '../dialog/index.ts';
-import { type SipRequest, type SipResponse, SipSyntaxError } from '../message/index.ts';
+import { RAck, type SipRequest, type SipResponse, SipSyntaxError } from '../message/index.ts';
 import type { ClientTransaction, Failure } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 
 /** What an outgoing INVITE tells its owner until it is answered, refused or cancelled. */
 export interface OutgoingInviteUser {
-  /** A provisional response above 100; `tag` tells the early dialogs of a forking proxy apart. */
-  onProvisional(response: SipResponse, tag: string): void;
+  /**
+   * A provisional response above 100; `tag` tells the early dialogs of a forking proxy apart. Reliable ones have been
+   * acknowledged, each once and in order, save one that carries the offer: then the owner does it by `answer`.
+   */
+  onProvisional(response: SipResponse, tag: string, answer: AnswerByPrack | null): void;
   /** The first 2xx. The owner acknowledges it through `dialog.ack`, now or, when it carries the offer, with the answer. */
   onAnswer(response: SipResponse, dialog: Dialog): void;
   onRefused(response: SipResponse): void;
   onFailure(failure: Failure): void;
   /** What its dialogs hear: the early ones that provisional responses open, and the confirmed one. */
   readonly dialog: DialogUser;
+}
+
+/** Acknowledges a reliable provisional response that made an offer, with the answer (RFC 3262 §5). */
+export type AnswerByPrack = (answer: DialogRequest) => void;
+
+/** A dialog that a provisional response has opened. */
+interface EarlyDialog {
+  readonly dialog: Dialog;
+  readonly order: ProvisionalOrder;
+  /** Whether it has made its offer, where our INVITE has none. */
+  offered: boolean;
 }
 
 const nobody: OutgoingInviteUser = {
@@ -44,7 +61,7 @@ export class OutgoingInvite {
   #user: OutgoingInviteUser;
   readonly #contactUser: string | null;
   /** By To tag, until the INVITE is answered, refused or cancelled. */
-  readonly #early = new Map<string, Dialog>();
+  readonly #early = new Map<string, EarlyDialog>();
   /** By To tag, those that a 2xx has made. */
   readonly #dialogs = new Map<string, Dialog>();
   #progress: 'calling' | 'proceeding' | 'answered' | 'over' = 'calling';
@@ -86,7 +103,7 @@ export class OutgoingInvite {
 
   /** The user, who hears this one thing and no more. The early dialogs end. */
   #leave(): OutgoingInviteUser {
-    for (const dialog of this.#early.values()) dialog.end();
+    for (const { dialog } of this.#early.values()) dialog.end();
     this.#early.clear();
     const user = this.#user;
     this.#user = nobody;
@@ -115,23 +132,58 @@ export class OutgoingInvite {
       if (this.#cancel) return this.#sendCancel();
     }
     if (response.status === 100) return;
-    if (this.#progress === 'proceeding' && !this.#cancel) this.#note(response);
-    // A response without a tag makes no dialog, but phones send them: one early dialog without name.
-    this.#user.onProvisional(response, response.toTag ?? '');
+    const early = this.#progress === 'proceeding' && !this.#cancel ? this.#note(response) : undefined;
+    const number = reliableNumberOf(response);
+    if (number === null) {
+      // A response without a tag makes no dialog, but phones send them: one early dialog without name.
+      return this.#user.onProvisional(response, response.toTag ?? '', null);
+    }
+    // Without a dialog there is nothing to acknowledge it in; repetitions and those out of order say nothing.
+    if (!early?.order.take(number)) return;
+    const offers = !early.offered && response.body.length > 0 && this.transaction.request.body.length === 0;
+    if (offers) early.offered = true;
+    else this.#prack(early.dialog, response, number, {});
+    this.#user.onProvisional(
+      response,
+      response.toTag ?? '',
+      offers ? (answer) => this.#prack(early.dialog, response, number, answer) : null,
+    );
+  }
+
+  /** RFC 3262 §4 */
+  #prack(dialog: Dialog, response: SipResponse, number: number, answer: DialogRequest): void {
+    if (dialog.ended) return;
+    const { number: sequence, method } = response.cseq;
+    const headers = { ...answer.headers, [RAck.name]: RAck.format({ response: number, sequence, method }) };
+    // A refusal or silence changes nothing: the call goes on, or the phone gives it up by itself.
+    dialog.request('PRACK', { ...answer, headers }, { onResponse: () => {}, onFailure: () => {} });
+  }
+
+  /** The early dialog of this tag, as long as the INVITE is not answered. */
+  earlyDialog(tag: string): Dialog | undefined {
+    return this.#early.get(tag)?.dialog;
   }
 
   /** Opens the early dialog of a provisional response (RFC 3261 §12.1.2), or ends it with a 199 (RFC 6228 §4). */
-  #note(response: SipResponse): void {
+  #note(response: SipResponse): EarlyDialog | undefined {
     const tag = response.toTag;
-    if (tag === null) return;
+    if (tag === null) return undefined;
     const known = this.#early.get(tag);
     if (response.status === 199) {
-      known?.end();
+      known?.dialog.end();
       this.#early.delete(tag);
-    } else if (!known && this.#early.size < mostEarlyDialogs) {
-      const state = this.#stateOf(response);
-      if (state) this.#early.set(tag, this.#open(state, this.#user.dialog, true));
+      return undefined;
     }
+    if (known) {
+      known.dialog.refreshTarget(response);
+      return known;
+    }
+    const state = this.#early.size < mostEarlyDialogs ? this.#stateOf(response) : null;
+    if (!state) return undefined;
+    const dialog = this.#open(state, this.#user.dialog, true);
+    const early = { dialog, order: new ProvisionalOrder(), offered: false };
+    this.#early.set(tag, early);
+    return early;
   }
 
   #open(state: DialogState, user: DialogUser, early: boolean): Dialog {
@@ -159,7 +211,7 @@ export class OutgoingInvite {
       return;
     }
     const first = this.#progress !== 'answered' && !this.#cancel;
-    const early = this.#early.get(tag);
+    const early = this.#early.get(tag)?.dialog;
     // The others end.
     this.#early.delete(tag);
     const user = this.#leave();

@@ -22,6 +22,7 @@ export {
   To,
   tagOf,
 } from './name-address.ts';
+export { RAck, type RAckValue } from './rack.ts';
 export { Reason, type ReasonValue } from './reason.ts';
 export {
   Accept,
@@ -36,6 +37,7 @@ export {
   ProxyRequire,
   Require,
   RetryAfter,
+  RSeq,
   SessionExpires,
   type SessionExpiresValue,
   Supported,

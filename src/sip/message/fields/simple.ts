@@ -31,6 +31,8 @@ export const MaxForwards = numberHeader('Max-Forwards', 255, false);
 /** RFC 5393 section 5.3.3. */
 export const MaxBreadth = numberHeader('Max-Breadth', maxSeconds, true);
 export const ContentLength = numberHeader('Content-Length', maxSeconds, false, 'l');
+/** Numbers the reliable provisional responses of one dialog (RFC 3262 section 7.1). */
+export const RSeq = numberHeader('RSeq', maxSeconds, false);
 /** Seconds; more than 2^32-1 count as 2^32-1. */
 export const Expires = numberHeader('Expires', maxSeconds, true);
 /** Seconds. */

@@ -1,18 +1,20 @@
-import { relayAnswer, relayOffer, SdpError } from '../../sdp/index.ts';
+import { ownAnswer, relayAnswer, relayOffer, SdpError, type SessionDescription } from '../../sdp/index.ts';
 import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
+import { Attempt } from './attempt.ts';
 import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
-import type { Side } from './conversation.ts';
 import { broken } from './ending.ts';
 import { acceptable, type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
+import type { Side } from './side.ts';
 
 /**
- * A re-INVITE of one side on its way to the other and back: hold, resume, another codec, or no offer at all, in which
- * case the other side offers and the answer comes with the ACK (RFC 3261 §14). Refused, both sides go on as before.
+ * A re-INVITE or UPDATE of one side on its way to the other and back: hold, resume, another codec, or no offer at all, in
+ * which case the other side offers and the answer comes with the ACK (RFC 3261 §14, RFC 3311). Refused, both sides go
+ * on as before.
  */
-export class RelayedInvite {
+export class SessionChange {
   readonly transaction: ServerTransaction;
   readonly #from: Side;
   readonly #to: Side;
@@ -20,8 +22,7 @@ export class RelayedInvite {
   readonly #onAgreed: () => void;
   readonly #onOver: () => void;
   readonly #onBroken: (ending: Ending) => void;
-  #cancelled = false;
-  #proceeding = false;
+  #attempt: Attempt | null = null;
   #over = false;
   /** The other side's 2xx with an offer, which waits for the answer before it is acknowledged. */
   #unacknowledged: number | null = null;
@@ -47,60 +48,53 @@ export class RelayedInvite {
     this.#onBroken = options.onBroken;
   }
 
-  /** Throws SipError where it is refused without asking the other side: 400, 415, 488, 491. */
-  start(): void {
-    const offer = sdpOf(this.transaction.request);
+  /**
+   * `offer` is that of the request, null where it makes none. Throws SipError where it is refused without asking the
+   * other side: 491, 500.
+   */
+  start(offer: SessionDescription | null): void {
+    const { request } = this.transaction;
     const from = this.#from.leg.negotiation;
     const to = this.#to.leg.negotiation;
-    // The answer to a delayed offer is still on its way in an ACK (RFC 5407 §3.1.5), or the other side has not yet
-    // acknowledged our last answer. An offer that can't be sent must not be made: it would count as a version of o=.
-    if (from.phase !== 'stable' || to.phase !== 'stable' || this.#to.dialog.busy)
-      throw new SipError(491, 'Request Pending');
-    try {
-      let body = {};
-      if (offer) {
-        from.receiveOffer(offer);
-        body = sdpBody(relayOffer(from, to));
-      }
-      this.#to.dialog.reinvite(body, {
-        onResponse: (response) => this.#onResponse(response, offer !== null),
+    checkOfferAllowed(this.#from, request.method, this.#context);
+    if (offer) from.receiveOffer(offer);
+    const attempt = new Attempt({
+      // What the phone would have to be called anew for is asked by UPDATE where it can be (RFC 3311 §5.1).
+      method:
+        this.#to.dialog.early || (request.method === 'UPDATE' && this.#to.dialog.allows('UPDATE'))
+          ? 'UPDATE'
+          : 'INVITE',
+      side: this.#to,
+      context: this.#context,
+      request: () => (offer ? sdpBody(relayOffer(from, to)) : {}),
+      user: {
+        onAgreed: (response) => this.#onResponse(response, offer !== null),
+        onRefused: (response) => this.#onRefused(response),
         onFailure: (failure) => this.#onFailure(failure),
-      });
-    } catch (error) {
-      this.#rollback();
-      throw refusalOfMedia(error);
-    }
+        onHopeless: (status) => this.#refuse(status),
+        onUnsayable: (error) => this.#refuseAs(refusalOfMedia(error)),
+      },
+    });
+    if (!this.#over) this.#attempt = attempt;
   }
 
   /** Asks the other side to forget it; what it answers is passed on all the same. */
   cancel(): void {
-    if (this.#cancelled) return;
-    this.#cancelled = true;
-    if (this.#proceeding) this.#sendCancel();
+    this.#attempt?.cancel();
   }
 
   /** The call ends meanwhile. */
   close(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#attempt?.close();
     if (this.#unacknowledged !== null) this.#to.dialog.ack(this.#unacknowledged);
     if (!this.transaction.answered) {
       this.transaction.respond(this.#context.userAgent.response(this.transaction, 487));
     }
   }
 
-  #sendCancel(): void {
-    this.#to.dialog.cancelInvite();
-  }
-
   #onResponse(response: SipResponse, offered: boolean): void {
-    if (response.status < 200) {
-      if (!this.#proceeding && this.#cancelled) this.#sendCancel();
-      this.#proceeding = true;
-      return;
-    }
-    if (response.status >= 300) return this.#onRefused(response);
-    if (this.#over) return this.#to.dialog.ack(response.cseq.number);
     try {
       if (offered) this.#onAnswer(response);
       else this.#onOffer(response);
@@ -110,9 +104,9 @@ export class RelayedInvite {
   }
 
   #onAnswer(response: SipResponse): void {
-    this.#to.dialog.ack(response.cseq.number);
+    if (this.#attempt?.method !== 'UPDATE') this.#to.dialog.ack(response.cseq.number);
     const answer = sdpOf(response);
-    if (!answer) throw new SdpError('the 200 carries no answer');
+    if (!answer) throw new SdpError(`the ${response.status} carries no answer`);
     const from = this.#from.leg.negotiation;
     const to = this.#to.leg.negotiation;
     to.receiveAnswer(answer);
@@ -149,12 +143,7 @@ export class RelayedInvite {
   }
 
   #accept(body: Body, onAck?: (ack: SipRequest) => void): void {
-    this.#from.dialog.accept(this.transaction, body, {
-      ...(onAck ? { onAck } : {}),
-      onSilence: () => {
-        this.#onBroken(broken(102, `The ${this.#from.party} never acknowledged a change of the session`));
-      },
-    });
+    acceptChange(this.#from, this.transaction, body, this.#onBroken, onAck);
   }
 
   /** The other side has said yes to what can't be passed on: there is no way back to what was agreed before. */
@@ -165,18 +154,20 @@ export class RelayedInvite {
   }
 
   #onRefused(response: SipResponse): void {
-    if (this.#over) return;
+    const { status } = response;
+    // In an early dialog it is the INVITE that says whether there is a call.
+    if (this.#to.dialog.early) return this.#refuse(presentableWithin(status));
     // The other side knows nothing of the call any more, so it needs no BYE (RFC 3261 §12.2.1.2, RFC 5057 §5.1).
-    if (response.status === 481) this.#to.dialog.end();
-    if (response.status === 481 || response.status === 408) return this.#lost();
-    this.#refuse(presentableWithin(response.status));
+    if (status === 481) this.#to.dialog.end();
+    if (status === 481 || status === 408) return this.#lost();
+    this.#refuse(presentableWithin(status));
   }
 
   #onFailure(failure: Failure): void {
-    if (this.#over) return;
     // A connection that is gone may be back soon; a phone that ignores our CANCEL has not lost the call either.
     if (failure === 'transport error') this.#refuse(500);
-    else if (this.#cancelled && this.#proceeding) this.#refuse(487);
+    else if (this.#attempt?.cancelled) this.#refuse(487);
+    else if (this.#to.dialog.early) this.#refuse(500);
     else this.#lost();
   }
 
@@ -187,20 +178,73 @@ export class RelayedInvite {
   }
 
   #refuse(status: number): void {
-    this.#rollback();
+    this.#refuseAs(new SipError(status, undefined, { headers: status === 415 ? acceptable : {} }));
+  }
+
+  #refuseAs(error: unknown): void {
+    this.#from.leg.negotiation.rollback();
+    this.#to.leg.negotiation.rollback();
     this.#finish();
-    const { userAgent } = this.#context;
-    const headers = status === 415 ? acceptable : {};
-    this.#from.dialog.reject(this.transaction, userAgent.response(this.transaction, status, headers));
+    this.#from.dialog.reject(this.transaction, this.#context.userAgent.refusal(this.transaction, error));
   }
 
   #finish(): void {
     this.#over = true;
     this.#onOver();
   }
+}
 
-  #rollback(): void {
-    this.#from.leg.negotiation.rollback();
-    this.#to.leg.negotiation.rollback();
+/**
+ * Throws SipError where a phone may not offer now: 491 while ours waits for its answer, or an INVITE comes before the ACK
+ * that answers its own offer (RFC 5407 §3.1.5); 500 for an UPDATE while an offer of its own waits for ours (RFC 3311
+ * §5.2).
+ */
+export function checkOfferAllowed(
+  { leg }: Pick<Side, 'leg'>,
+  method: string,
+  { random }: Pick<CallContext, 'random'>,
+): void {
+  const { phase } = leg.negotiation;
+  if (phase === 'local-offer' || (phase === 'remote-offer' && method === 'INVITE')) throw new SipError(491);
+  if (phase === 'remote-offer') {
+    throw new SipError(500, 'Another Offer Is Pending', { headers: { 'Retry-After': String(random.below(10)) } });
   }
+}
+
+/**
+ * Answers a re-INVITE or UPDATE of `from` without asking the other side, with what that has agreed to.
+ * Throws SipError 488 when nothing of it can be used.
+ */
+export function answerHere(
+  from: Side,
+  other: Side | null,
+  transaction: ServerTransaction,
+  offer: SessionDescription,
+  onBroken: (ending: Ending) => void,
+): void {
+  const { negotiation } = from.leg;
+  try {
+    negotiation.receiveOffer(offer);
+    acceptChange(from, transaction, sdpBody(ownAnswer(negotiation, other?.leg.negotiation ?? null)), onBroken);
+  } catch (error) {
+    negotiation.rollback();
+    throw refusalOfMedia(error);
+  }
+}
+
+/** The 2xx to a re-INVITE, repeated until its ACK, or to an UPDATE. */
+function acceptChange(
+  { dialog, party }: Side,
+  transaction: ServerTransaction,
+  body: Body,
+  onBroken: (ending: Ending) => void,
+  onAck?: (ack: SipRequest) => void,
+): void {
+  if (transaction.request.method !== 'INVITE') {
+    return transaction.respond(dialog.respondable(transaction, 200, undefined, body));
+  }
+  dialog.accept(transaction, body, {
+    ...(onAck ? { onAck } : {}),
+    onSilence: () => onBroken(broken(102, `The ${party} never acknowledged a change of the session`)),
+  });
 }

@@ -1,0 +1,304 @@
+import {
+  formatSessionDescription,
+  LegNegotiation,
+  offerFor,
+  relayAnswer,
+  relayOffer,
+  SdpError,
+  type SessionDescription,
+} from '../../sdp/index.ts';
+import type { Dialog } from '../../sip/dialog/index.ts';
+import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { IncomingInvite } from '../../sip/ua/index.ts';
+import type { Ending } from '../events/index.ts';
+import type { Branch } from './branch.ts';
+import type { CallContext } from './call-context.ts';
+import type { CallMedia } from './call-media.ts';
+import type { CallerEnd, LastWords } from './caller-end.ts';
+import { broken, reasonOf } from './ending.ts';
+import { Leg, newSessionId } from './leg.ts';
+import type { LegReport } from './leg-report.ts';
+import { type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
+import { answerHere, checkOfferAllowed, SessionChange } from './session-change.ts';
+import type { Side } from './side.ts';
+import type { Step } from './step.ts';
+
+/** What is said in the 200: nothing where all has been agreed before. */
+type Answer = Body | Record<never, never>;
+
+/** What an inviting caller needs of its call. */
+export interface InvitingCallerHost {
+  readonly context: CallContext;
+  readonly media: CallMedia;
+  post(step: Step): void;
+  end(ending: Ending, words?: LastWords): void;
+  /** The caller has agreed to less than the callee: that is to be told. */
+  renegotiateCallee(): void;
+}
+
+/** A phone that calls by an INVITE: what it offers or is offered, what it hears before the answer, and its 200. */
+export class InvitingCaller implements CallerEnd {
+  readonly leg: Leg;
+  readonly report: LegReport;
+  readonly #host: InvitingCallerHost;
+  readonly #invite: IncomingInvite;
+  readonly #parties: { readonly extension: string; readonly displayName: string | null };
+  /** The offer in the INVITE; without one we offer, in a reliable 183 or in the 200. */
+  readonly #offer: SessionDescription | null;
+  /** The leg as it was when the INVITE had come: each further dialog begins there. */
+  readonly #beginning: LegNegotiation;
+  #lastProgress = 0;
+  /** The branch that the present dialog with the caller has agreed with. */
+  #agreedWith: Branch | null = null;
+  /** Whether something has been agreed since by UPDATE or PRACK: the 200 has nothing to add. */
+  #changed = false;
+  #change: SessionChange | null = null;
+  #answer: Answer = {};
+  /** The callee's 2xx with an offer that waits for the caller's answer to be acknowledged. */
+  #unacknowledged: { readonly dialog: Dialog; readonly sequence: number } | null = null;
+  #callee: Side | null = null;
+
+  /** Throws SipError 503 without a port, 488 for an offer that can't be taken. */
+  constructor(options: {
+    readonly host: InvitingCallerHost;
+    readonly invite: IncomingInvite;
+    readonly offer: SessionDescription | null;
+    readonly parties: { readonly extension: string; readonly displayName: string | null };
+    readonly report: LegReport;
+  }) {
+    this.#host = options.host;
+    this.#invite = options.invite;
+    this.#offer = options.offer;
+    this.#parties = options.parties;
+    this.report = options.report;
+    this.leg = new Leg(options.host.context, options.invite.transaction.flow);
+    if (this.#offer) this.leg.negotiation.receiveOffer(this.#offer);
+    this.#beginning = this.leg.negotiation.copy();
+  }
+
+  offerTo(callee: LegNegotiation): SessionDescription | null {
+    return this.#offer && relayOffer(this.#beginning, callee);
+  }
+
+  progress(status: number, heard: Branch | null): void {
+    const body = heard && this.#earlyAnswer(heard);
+    if (!body && status === this.#lastProgress) return;
+    this.#lastProgress = status;
+    this.#invite.provisional(status, undefined, body ?? {});
+  }
+
+  /** What the caller is told so that it hears a branch; null when it has been told, or can't be. */
+  #earlyAnswer(branch: Branch): Body | null {
+    const { media } = this.#host;
+    if (this.#offer) {
+      const before = this.leg.negotiation.answer;
+      const answer = this.#answerTo(branch);
+      media.connect(this.leg, branch.leg, false);
+      if (answer === null || (answer === before && this.#invite.reliable)) return null;
+      return sdpBody(answer);
+    }
+    // An offer of ours needs a response that is acknowledged, with the answer in its PRACK.
+    if (!this.#invite.reliable || this.#agreedWith !== null) return null;
+    const offer = offerFor(branch.leg.negotiation, this.leg.negotiation);
+    this.#agreedWith = branch;
+    return sdpBody(offer);
+  }
+
+  /**
+   * Our answer to the caller as `branch` has agreed, null where the caller has moved on since. What was answered in a
+   * dialog never changes: when this is another answer than the caller has heard, it goes into a new dialog, with a new To
+   * tag.
+   */
+  #answerTo(branch: Branch): SessionDescription | null {
+    const heard = this.leg.negotiation.answer;
+    const sameBranch = this.#agreedWith === branch;
+    if (this.#changed && sameBranch) return null;
+    if (!heard && !this.#changed) {
+      this.#agreedWith = branch;
+      return relayAnswer(branch.leg.negotiation, this.leg.negotiation);
+    }
+    const fresh = LegNegotiation.restore({ ...this.#beginning.state, sessionId: newSessionId(this.#host.context) });
+    const answer = relayAnswer(branch.leg.negotiation, fresh);
+    if (heard && !this.#changed && sameWords(answer, heard)) {
+      this.#agreedWith = branch;
+      return heard;
+    }
+    this.#begin(fresh, branch);
+    return answer;
+  }
+
+  /** From now on another dialog with the caller counts. */
+  #begin(negotiation: LegNegotiation, branch: Branch): void {
+    this.#change?.close();
+    this.#change = null;
+    this.#changed = false;
+    this.leg.negotiation = negotiation;
+    this.#agreedWith = branch;
+    this.#invite.fork();
+  }
+
+  agree(branch: Branch, response: SipResponse, dialog: Dialog): void {
+    const sequence = response.cseq.number;
+    if (this.#offer) {
+      dialog.ack(sequence);
+      branch.answered(response);
+      const answer = this.#answerTo(branch);
+      this.#answer = answer ? sdpBody(answer) : {};
+    } else if (branch.answered(response)) {
+      dialog.ack(sequence);
+      this.#answer = this.#offerOf(branch);
+    } else {
+      const offer = sdpOf(response);
+      if (!offer) throw new SdpError('the 200 carries no offer');
+      branch.leg.negotiation.receiveOffer(offer);
+      if (this.#agreedWith) this.#begin(LegNegotiation.restore(this.#beginning.state), branch);
+      this.#answer = sdpBody(relayOffer(branch.leg.negotiation, this.leg.negotiation));
+      this.#unacknowledged = { dialog, sequence };
+    }
+  }
+
+  /** What the 200 offers to a caller that has offered nothing, of what `branch` has agreed with us. */
+  #offerOf(branch: Branch): Answer {
+    if (this.#agreedWith === branch) return {};
+    if (this.#agreedWith) this.#begin(LegNegotiation.restore(this.#beginning.state), branch);
+    return sdpBody(offerFor(branch.leg.negotiation, this.leg.negotiation));
+  }
+
+  connect(callee: Side): Side {
+    this.#callee = callee;
+    this.#change?.close();
+    const host = this.#host;
+    this.#invite.accept(this.#answer, {
+      onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
+      onSilence: () =>
+        host.post({
+          name: 'no ACK',
+          run: () => host.end(broken(102, 'The caller never acknowledged the answer')),
+        }),
+    });
+    if (this.leg.negotiation.phase === 'stable') this.leg.generation++;
+    const { dialog } = this.#invite;
+    const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = dialog.state;
+    this.report.update({ state: 'confirmed', dialog: { sipCallId, ourTag, phoneTag } });
+    return this.#side(dialog);
+  }
+
+  #side(dialog: Dialog): Side {
+    return { party: 'caller', ...this.#parties, dialog, leg: this.leg, report: this.report };
+  }
+
+  /** The caller's answer to an offer in our 200, and perhaps to that of the callee: only now that can be acknowledged. */
+  #onAck(ack: SipRequest): void {
+    const callee = this.#callee;
+    const { negotiation } = this.leg;
+    if (!callee || negotiation.phase !== 'local-offer') return;
+    try {
+      const answer = sdpOf(ack);
+      if (!answer) throw new SdpError('the ACK carries no answer');
+      negotiation.receiveAnswer(answer);
+      const waiting = this.#unacknowledged;
+      if (waiting) {
+        waiting.dialog.ack(waiting.sequence, sdpBody(relayAnswer(negotiation, callee.leg.negotiation)));
+        this.#unacknowledged = null;
+      }
+      this.#host.media.connect(this.leg, callee.leg, true);
+      // What the callee was answered before the caller was asked may be more than the caller can do.
+      if (!waiting && this.leg.codec !== callee.leg.codec) this.#host.renegotiateCallee();
+    } catch (error) {
+      const refusal = refusalOfMedia(error);
+      if (!(refusal instanceof SipError)) throw error;
+      this.#host.end(broken(88, `The caller's answer could not be used: ${refusal.message}`));
+    }
+  }
+
+  onSessionRequest(transaction: ServerTransaction, dialog: Dialog, heard: Side | null): void {
+    const { request } = transaction;
+    const { negotiation } = this.leg;
+    if (dialog !== this.#invite.dialog) throw new SipError(488);
+    if (request.method === 'PRACK' && negotiation.phase === 'local-offer') return this.#onAnswerInPrack(transaction);
+    const offer = sdpOf(request);
+    if (!offer) throw new SipError(400, 'No Session Description');
+    const side = this.#side(dialog);
+    checkOfferAllowed(side, request.method, this.#host.context);
+    const agreed = (): void => {
+      this.#changed = true;
+      if (heard) this.#host.media.connect(this.leg, heard.leg, false);
+    };
+    // A PRACK is answered at once; a change that the callee can't be told of is between the caller and us.
+    const told = heard?.dialog.allows('UPDATE') && heard.leg.negotiation.phase === 'stable' ? heard : null;
+    if (request.method === 'PRACK' || !told || negotiation.repeats(offer)) {
+      answerHere(side, heard, transaction, offer, (ending) => this.#host.end(ending));
+      return agreed();
+    }
+    this.#relayChange(transaction, side, told, offer, agreed);
+  }
+
+  #relayChange(
+    transaction: ServerTransaction,
+    from: Side,
+    to: Side,
+    offer: SessionDescription,
+    onAgreed: () => void,
+  ): void {
+    const change = new SessionChange({
+      transaction,
+      from,
+      to,
+      context: this.#host.context,
+      onAgreed,
+      onOver: () => {
+        if (this.#change === change) this.#change = null;
+      },
+      onBroken: (ending) => this.#host.end(ending),
+    });
+    this.#change = change;
+    change.start(offer);
+  }
+
+  onCalleeChange(transaction: ServerTransaction, callee: Side): void {
+    const offer = sdpOf(transaction.request);
+    if (!offer) throw new SipError(400, 'No Session Description');
+    const { dialog } = this.#invite;
+    checkOfferAllowed(callee, transaction.request.method, this.#host.context);
+    const agreed = (): void => this.#host.media.connect(this.leg, callee.leg, false);
+    // Only what the caller has agreed to for good can be changed by UPDATE (RFC 3311 §5.1).
+    const tellable =
+      this.#invite.reliable && dialog.allows('UPDATE') && this.leg.negotiation.phase === 'stable' && this.#agreedWith;
+    if (!tellable || callee.leg.negotiation.repeats(offer)) {
+      answerHere(callee, this.#side(dialog), transaction, offer, (ending) => this.#host.end(ending));
+      return agreed();
+    }
+    this.#relayChange(transaction, callee, this.#side(dialog), offer, () => {
+      this.#changed = true;
+      agreed();
+    });
+  }
+
+  #onAnswerInPrack(transaction: ServerTransaction): void {
+    try {
+      const answer = sdpOf(transaction.request);
+      if (!answer) throw new SdpError('the PRACK carries no answer');
+      this.leg.negotiation.receiveAnswer(answer);
+    } catch (error) {
+      throw refusalOfMedia(error);
+    }
+    transaction.respond(this.#host.context.userAgent.response(transaction, 200));
+    const branch = this.#agreedWith;
+    if (branch) this.#host.media.connect(this.leg, branch.leg, false);
+  }
+
+  end(ending: Ending, words: LastWords): void {
+    this.#change?.close();
+    if (this.#unacknowledged) {
+      this.#unacknowledged.dialog.ack(this.#unacknowledged.sequence);
+      this.#unacknowledged = null;
+    }
+    this.#invite.reject(ending.sipStatus, words.reason, { Reason: reasonOf(ending), ...words.toCaller });
+  }
+}
+
+/** Whether two descriptions differ in nothing but the session that they are of. */
+function sameWords(a: SessionDescription, b: SessionDescription): boolean {
+  return formatSessionDescription({ ...a, origin: b.origin }) === formatSessionDescription(b);
+}

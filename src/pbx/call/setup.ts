@@ -1,0 +1,258 @@
+import { type Log, Scope } from '../../base/index.ts';
+import type { Dialog } from '../../sip/dialog/index.ts';
+import { MaxBreadth, type NameAddress, noParams, SipError, type SipResponse, sipUri } from '../../sip/message/index.ts';
+import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
+import type { AnswerByPrack } from '../../sip/ua/index.ts';
+import type { Ending } from '../events/index.ts';
+import type { Target } from '../routing/index.ts';
+import type { BranchRefusal } from './best-response.ts';
+import { Branch } from './branch.ts';
+import type { CallContext } from './call-context.ts';
+import type { CallRecord } from './call-record.ts';
+import type { CallerEnd, LastWords } from './caller-end.ts';
+import { answerWithin } from './conversation.ts';
+import { refused } from './ending.ts';
+import { Fork } from './fork.ts';
+import { refusalOfMedia } from './session-body.ts';
+import type { RequestTaker, Side } from './side.ts';
+
+/** What is said to a branch that another has beaten. */
+const elsewhere = { Reason: 'SIP;cause=200;text="Call completed elsewhere"' };
+
+/** What a call that is being set up needs of its call. */
+export interface SetupHost extends RequestTaker {
+  readonly id: string;
+  readonly context: CallContext;
+  readonly log: Log;
+  readonly record: CallRecord;
+  /** A phone rings. */
+  rings(): void;
+  connected(caller: Side, callee: Side): void;
+  end(ending: Ending, words?: LastWords): void;
+}
+
+/** Who calls whom, as phones are shown it. */
+export interface Parties {
+  /** The number of the authenticated extension. */
+  readonly caller: string;
+  readonly callerName: string | null;
+  readonly callee: string;
+}
+
+/** A call from the first ringing to the answer: the phones that are called at the same time, and what they say. */
+export class Setup implements Disposable {
+  readonly #host: SetupHost;
+  readonly #caller: CallerEnd;
+  readonly #parties: Parties;
+  readonly #maxForwards: number;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #scope = new Scope();
+  readonly #fork: Fork;
+  #winner: Branch | null = null;
+  /** The branch whose early media the caller hears: the first to send any, in its latest early dialog. */
+  #heard: { readonly branch: Branch; readonly tag: string } | null = null;
+
+  constructor(options: {
+    readonly host: SetupHost;
+    readonly caller: CallerEnd;
+    readonly parties: Parties;
+    readonly maxForwards: number;
+    /** Further fields of every INVITE to a phone. */
+    readonly headers?: Readonly<Record<string, string>>;
+  }) {
+    this.#host = options.host;
+    this.#caller = options.caller;
+    this.#parties = options.parties;
+    this.#maxForwards = options.maxForwards;
+    this.#headers = options.headers ?? {};
+    this.#fork = this.#scope.own(
+      new Fork({
+        dialPlan: options.host.context.dialPlan,
+        call: (target, maxBreadth) => this.#call(target, maxBreadth),
+      }),
+    );
+  }
+
+  /** The branch that answered, else the one that was called first. */
+  get first(): Branch | null {
+    return this.#winner ?? this.#fork.first;
+  }
+
+  /** Calls `targets`, of which no more than `maxBreadth` at a time (RFC 5393 §5.3.3) unless it is null. */
+  ring(targets: readonly Target[], maxBreadth: number | null): void {
+    this.#fork.ring(targets, maxBreadth);
+    if (this.#fork.size === 0) this.#giveUp();
+  }
+
+  #call(target: Target, maxBreadth: number | null): Branch {
+    const { context, log } = this.#host;
+    const { caller, callerName, callee } = this.#parties;
+    const host = context.identityHost(target.flow);
+    const post = (name: string, run: () => void, late?: () => void): void =>
+      this.#host.post({ name, run, ...(late ? { late } : {}) });
+    const branch = new Branch({
+      context,
+      callId: this.#host.id,
+      target,
+      offer: (leg) => this.#caller.offerTo(leg),
+      from: address(callerName, caller, host),
+      to: address(null, callee, host),
+      callerNumber: caller,
+      maxForwards: this.#maxForwards,
+      headers: { ...this.#headers, ...(maxBreadth === null ? {} : { [MaxBreadth.name]: String(maxBreadth) }) },
+      requests: this.#host,
+      user: {
+        onProgress: (from, response, tag, answer) =>
+          post('progress', () => this.#onProgress(from, response, tag, answer)),
+        onAnswer: (from, response, dialog) =>
+          post(
+            'answer',
+            () => this.#onAnswer(from, response, dialog),
+            () => hangUp(response, dialog, {}),
+          ),
+        onRefused: (from, response) => post('refused', () => this.#onRefused(from, response)),
+        onFailure: (from, failure) => post('branch failed', () => this.#drop(from, refusalOfFailure(failure))),
+      },
+    });
+    log.info('phone called', { leg: 'callee', flow: target.flow.id, sip_call_id: branch.sipCallId });
+    return branch;
+  }
+
+  #onProgress(branch: Branch, response: SipResponse, tag: string, answer: AnswerByPrack | null): void {
+    if (!this.#fork.has(branch) || this.#winner) return;
+    // A branch that has gone says nothing about the call (RFC 6228), and the queue of a phone is not the caller's.
+    if (response.status === 199) return;
+    branch.rings(tag);
+    this.#caller.report.update({ state: 'early' });
+    this.#host.rings();
+    try {
+      this.#caller.progress(response.status, this.#hear(branch, response, tag, answer));
+    } catch (error) {
+      const refusal = refusalOfMedia(error);
+      if (!(refusal instanceof SipError)) throw error;
+      this.#host.log.warning('early media could not be used', { reason: refusal.message });
+      // An offer can't be left without its answer (RFC 3262 §5).
+      if (answer) return this.#drop(branch, { status: 488, reason: null, by: 'phone' }, true);
+      this.#caller.progress(response.status, null);
+    }
+  }
+
+  /**
+   * The branch, where it plays something that the caller is to hear: the first branch to play anything, others ring
+   * without sound. Of the early dialogs behind a forking proxy the latest is the one (RFC 3960 §3.1).
+   */
+  #hear(branch: Branch, response: SipResponse, tag: string, answer: AnswerByPrack | null): Branch | null {
+    if (response.body.length === 0 || !branch.preview(response, tag, answer)) return null;
+    if (this.#heard && this.#heard.branch !== branch) return null;
+    branch.speakFor(tag);
+    this.#heard = { branch, tag };
+    return branch;
+  }
+
+  #onRefused(branch: Branch, response: SipResponse): void {
+    if (!this.#fork.has(branch) || this.#winner) return;
+    const refusal = this.#fork.redirect(branch, response);
+    if (refusal) return this.#drop(branch, refusal);
+    this.#noteSilence(branch);
+    if (this.#fork.size === 0) this.#giveUp();
+  }
+
+  /** A branch has come to nothing; with the last one, or a 6xx, the call has. */
+  #drop(branch: Branch, refusal: BranchRefusal, abandon = false): void {
+    if (!this.#fork.has(branch)) return;
+    if (abandon) branch.abandon({});
+    this.#fork.drop(branch, refusal);
+    this.#noteSilence(branch);
+    if (this.#winner) return;
+    if (refusal.status >= 600 || this.#fork.size === 0) this.#giveUp();
+  }
+
+  /** Nothing more will be heard of a branch: another may play to the caller. */
+  #noteSilence(branch: Branch): void {
+    if (this.#heard?.branch === branch) this.#heard = null;
+  }
+
+  #giveUp(): void {
+    const { status, reason, by, headers } = this.#fork.best();
+    const ending = refused(by === 'phone' ? 'callee' : 'system', status, reason ?? `Refused with ${status}`);
+    this.#host.end(ending, { toCaller: headers ?? {}, ...(reason === null ? {} : { reason }) });
+  }
+
+  #onAnswer(branch: Branch, response: SipResponse, dialog: Dialog): void {
+    if (!this.#fork.has(branch) || this.#winner) return hangUp(response, dialog, elsewhere);
+    try {
+      this.#caller.agree(branch, response, dialog);
+    } catch (error) {
+      return this.#refuseAnswer(branch, response, dialog, error);
+    }
+    this.#winner = branch;
+    const callee = branch.release(dialog);
+    this.giveUpOthers(elsewhere);
+    this.#host.connected(this.#caller.connect(callee), callee);
+  }
+
+  /** The phone has picked up with a session that can't be used: it is hung up on, the others may still answer. */
+  #refuseAnswer(branch: Branch, response: SipResponse, dialog: Dialog, error: unknown): void {
+    const refusal = refusalOfMedia(error);
+    if (!(refusal instanceof SipError)) throw error;
+    hangUp(response, dialog, { Reason: `SIP;cause=488;text="Not Acceptable Here"` });
+    this.#host.log.warning("the callee's answer could not be used", { reason: refusal.message });
+    this.#drop(branch, { status: 488, reason: null, by: 'phone' });
+  }
+
+  /** Gives up every branch that has not won. */
+  giveUpOthers(headers: Readonly<Record<string, string>>): void {
+    for (const other of this.#fork.others(this.#winner)) {
+      other.abandon(headers);
+      this.#fork.remove(other);
+    }
+  }
+
+  /** A request of a phone before the answer. Throws SipError to refuse it. */
+  onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void {
+    const { method, body } = transaction.request;
+    const { userAgent } = this.#host.context;
+    const aboutTheSession = (method === 'UPDATE' || method === 'PRACK') && body.length > 0;
+    if (from === 'callee' && aboutTheSession) return this.#onCalleeChange(transaction, dialog);
+    if (aboutTheSession) return this.#caller.onSessionRequest(transaction, dialog, this.#heardSide());
+    if (method !== 'BYE') return answerWithin(userAgent, dialog, transaction);
+    // A caller may leave an early dialog with BYE instead of CANCEL (RFC 3261 §15).
+    transaction.respond(userAgent.response(transaction, 200));
+    this.#host.end(refused('caller', 487, 'The caller hung up'));
+  }
+
+  #heardSide(): Side | null {
+    return this.#heard?.branch.earlySide(this.#heard.tag) ?? null;
+  }
+
+  /** A phone that rings changes what it has agreed with us. */
+  #onCalleeChange(transaction: ServerTransaction, dialog: Dialog): void {
+    const heard = this.#heardSide();
+    // What is not heard, or was never agreed for good, has an offer of ours that waits for its answer (RFC 3311 §5.2).
+    if (heard?.dialog !== dialog) throw new SipError(491);
+    this.#caller.onCalleeChange(transaction, heard);
+  }
+
+  [Symbol.dispose](): void {
+    this.#scope[Symbol.dispose]();
+  }
+}
+
+function hangUp(response: SipResponse, dialog: Dialog, headers: Readonly<Record<string, string>>): void {
+  const { number } = response.cseq;
+  if (!dialog.repeatAck(number)) dialog.ack(number);
+  dialog.bye(headers);
+}
+
+function address(
+  displayName: string | null,
+  user: string,
+  { host, port }: { readonly host: string; readonly port: number | null },
+): NameAddress {
+  return { displayName, uri: sipUri({ user, host, port }), params: noParams };
+}
+
+/** Silence is a 408 (RFC 3261 §16.8), a phone that can't be reached at all is not there. */
+function refusalOfFailure(failure: Failure): BranchRefusal {
+  return { status: failure === 'timeout' ? 408 : 480, reason: null, by: 'us' };
+}

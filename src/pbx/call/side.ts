@@ -1,0 +1,69 @@
+import type { Dialog, DialogUser } from '../../sip/dialog/index.ts';
+import { type SipRequest, sameUri, type Uri } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { DialPlan } from '../routing/index.ts';
+import type { CallContext } from './call-context.ts';
+import type { Leg } from './leg.ts';
+import type { LegReport } from './leg-report.ts';
+import type { Step } from './step.ts';
+
+/** One phone's end of a call: its dialog with us, and what its media needs. */
+export interface Side {
+  readonly party: 'caller' | 'callee';
+  /** The number of the extension whose phone it is. */
+  readonly extension: string;
+  readonly displayName: string | null;
+  readonly dialog: Dialog;
+  readonly leg: Leg;
+  /** What lamps show of it. */
+  readonly report: LegReport;
+}
+
+/**
+ * A phone whose connection was lost is asked over the one that it has registered on since, if there is one: with the
+ * same Contact, or, as many choose a new port for each connection, as the only one of that host.
+ */
+export function follow({ extension, dialog }: Side, dialPlan: DialPlan): void {
+  if (!dialog.flow.closed) return;
+  const known = dialog.state.remoteTarget;
+  const targets = dialPlan.targetsOf(extension).filter(({ uri }) => hostOf(uri) === hostOf(known));
+  const target = targets.find(({ uri }) => sameUri(uri, known)) ?? (targets.length === 1 ? targets[0] : undefined);
+  if (target) dialog.moveTo(target.flow);
+}
+
+function hostOf(uri: Uri): string | null {
+  return uri.kind === 'sip' ? uri.host : null;
+}
+
+/** What a call makes of the requests that one of its phones sends. */
+export interface RequestTaker {
+  post(step: Step): void;
+  onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void;
+  onRequestCancelled(invite: ServerTransaction): void;
+}
+
+/** The ears of a dialog: each request becomes a step of the call that the phone is in. */
+export function dialogUser(
+  from: 'caller' | 'callee',
+  taker: RequestTaker,
+  userAgent: CallContext['userAgent'],
+): DialogUser {
+  return {
+    onRequest: (transaction, dialog) =>
+      taker.post({
+        name: transaction.request.method,
+        run: () => taker.onRequest(from, transaction, dialog),
+        late: () => transaction.respond(userAgent.response(transaction, lateStatus(transaction.request))),
+        request: {
+          transaction,
+          refuse: (error) => dialog.reject(transaction, userAgent.refusal(transaction, error)),
+        },
+      }),
+    onCancel: (invite) => taker.post({ name: 'CANCEL', run: () => taker.onRequestCancelled(invite) }),
+  };
+}
+
+/** After the end a phone that hangs up too is told that this is well. */
+function lateStatus({ method }: SipRequest): number {
+  return method === 'BYE' ? 200 : 481;
+}

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { called, heardWhenBothSpeak } from '../world/talk.ts';
+import { World } from '../world/world.ts';
+
+test('a caller that can acknowledge it hears early media reliably: repeated until its PRACK, and not said again in the 200 (RFC 3262)', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await called(world, { headers: { Supported: '100rel' } });
+  alice.habits.pracks = false;
+  bob.lastCall.answer(183, { sdp: bob.media.describe() });
+  world.run(50);
+  const early = call.last;
+  expect(early.status).toBe(183);
+  expect(early.headers.get('Require')).toBe('100rel');
+  const before = alice.log.filter((entry) => entry === 183).length;
+  world.run(3600);
+  // T1, 2·T1, 4·T1: no ceiling of T2 in between.
+  expect(alice.log.filter((entry) => entry === 183)).toHaveLength(before + 3);
+
+  // The callee answers: the 200 waits for the PRACK of what has been said of the session.
+  bob.lastCall.answer(200);
+  world.run(200);
+  expect(call.statuses).toEqual([183]);
+  call.prack(early);
+  world.run(50);
+  expect(alice.statuses('PRACK')).toEqual([200]);
+  expect(call.statuses).toContain(200);
+  const answer = call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
+  expect(answer?.body).toHaveLength(0);
+  expect(answer?.toTag).toBe(early.toTag);
+  expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+});
+
+test('a reliable response that is never acknowledged: 504 after 64 T1 (RFC 3262 section 3)', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await called(world, { headers: { Require: '100rel' } });
+  alice.habits.pracks = false;
+  bob.lastCall.answer(180);
+  world.run(31_900);
+  expect(call.statuses).toEqual([180]);
+  world.run(300);
+  expect(call.statuses).toEqual([180, 504]);
+  expect(bob.log.at(-1)).toBe('CANCEL');
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'failed', sip_status: 504 }]);
+});
+
+test('the callee alone does it: its responses are acknowledged once and in order, the caller hears plain ones', async () => {
+  await using world = await World.start();
+  const { bob, call } = await called(world);
+  expect(bob.lastCall.invite.headers.get('Supported')).toContain('100rel');
+  const ringing = bob.lastCall;
+  ringing.answer(180, { reliable: 41 });
+  world.run(50);
+  // One that has overtaken another says nothing yet.
+  ringing.answer(183, { reliable: 43, sdp: bob.media.describe() });
+  world.run(50);
+  ringing.answer(183, { reliable: 42, sdp: bob.media.describe() });
+  world.run(50);
+  const racks = ringing.requests.filter(({ method }) => method === 'PRACK').map(({ headers }) => headers.get('RAck'));
+  const { number } = ringing.invite.cseq;
+  expect(racks).toEqual([`41 ${number} INVITE`, `42 ${number} INVITE`]);
+  expect(call.statuses).toEqual([180, 183]);
+  expect(call.last.headers.has('RSeq')).toBe(false);
+  ringing.answer(200, { sdp: null });
+  world.run(50);
+  expect(call.statuses).toEqual([180, 183, 200]);
+  call.hangUp();
+  world.settles();
+});
