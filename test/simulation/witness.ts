@@ -101,7 +101,9 @@ export class Witness {
       if (invite.final) this.#accuse(`${final} follows ${invite.final.text} to the INVITE of ${invite.callId}`);
       return;
     }
-    if (invite.final && invite.final.text !== final) {
+    // A challenge is forgotten at once: a repetition of its INVITE may find the exchange full.
+    const forgotten = invite.final?.text.startsWith('401 ') && response.status === 503;
+    if (invite.final && invite.final.text !== final && !forgotten) {
       this.#accuse(`the INVITE of ${invite.callId} got ${invite.final.text} and then ${final}`);
     }
     invite.final ??= { status: response.status, text: final };

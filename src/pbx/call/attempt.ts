@@ -9,7 +9,10 @@ import { follow, type Side } from './side.ts';
 /** What a request for a change carries. */
 type ChangeRequest = Partial<Body> & { readonly headers?: Readonly<Record<string, string>> };
 
-/** What becomes of an attempt to change the session with one phone. One of them is told, once. */
+/**
+ * What becomes of an attempt to change the session with one phone. One of them is told, once; but for `onAgreed`, what
+ * was offered to the phone has been rolled back then.
+ */
 export interface AttemptUser {
   /** A 2xx; that of an INVITE is acknowledged by the user. */
   onAgreed(response: SipResponse): void;
@@ -48,7 +51,7 @@ export class Attempt {
     readonly method: 'INVITE' | 'UPDATE';
     readonly side: Side;
     readonly context: CallContext;
-    /** Makes the request; asked again for each try. An offer in it is rolled back when it was refused. */
+    /** Makes the request; asked again for each try. */
     readonly request: () => ChangeRequest;
     readonly user: AttemptUser;
   }) {
@@ -103,7 +106,9 @@ export class Attempt {
     const user = {
       onResponse: (response: SipResponse) => this.#onResponse(response),
       onFailure: (failure: Failure) => {
-        if (this.#state !== 'over') this.#finish(() => this.#user.onFailure(failure));
+        if (this.#state === 'over') return;
+        leg.negotiation.rollback();
+        this.#finish(() => this.#user.onFailure(failure));
       },
     };
     if (this.method === 'INVITE') dialog.reinvite(request, user);
@@ -125,10 +130,10 @@ export class Attempt {
       return;
     }
     if (status < 300) return this.#finish(() => this.#user.onAgreed(response));
+    leg.negotiation.rollback();
     const refuse = () => this.#user.onRefused(response);
     const delay = this.#cancelled ? null : this.#retryDelay(response);
     if (delay === null || this.#tries >= mostTries) return this.#finish(refuse);
-    leg.negotiation.rollback();
     this.#again(delay, refuse);
   }
 

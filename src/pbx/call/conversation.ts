@@ -8,7 +8,7 @@ import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
-import { sdpBody, sdpOf } from './session-body.ts';
+import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 import { answerHere, SessionChange } from './session-change.ts';
 import { follow, type Side } from './side.ts';
 
@@ -90,10 +90,7 @@ export class Conversation {
       if (attempt) this.#attempts.delete(attempt);
       done(agreed);
     };
-    const refused = (): void => {
-      side.leg.negotiation.rollback();
-      over(false);
-    };
+    const refused = (): void => over(false);
     let attempt: Attempt | null = null;
     const started = new Attempt({
       method: 'INVITE',
@@ -109,10 +106,13 @@ export class Conversation {
           try {
             const answer = sdpOf(response);
             if (answer) side.leg.negotiation.receiveAnswer(answer);
-          } catch {
+          } catch (error) {
+            if (!(refusalOfMedia(error) instanceof SipError)) throw error;
+          }
+          if (side.leg.negotiation.phase !== 'stable') {
+            side.leg.negotiation.rollback();
             return refused();
           }
-          if (side.leg.negotiation.phase !== 'stable') return refused();
           this.connect();
           over(true);
         },
@@ -155,6 +155,8 @@ export class Conversation {
   }
 
   #relayChange(from: Side, to: Side, transaction: ServerTransaction, offer: SessionDescription | null): void {
+    // The other side has a change of its own on its way to this one: they would wait for each other.
+    for (const change of this.#changes) if (change.from === to) throw new SipError(491);
     const change = new SessionChange({
       transaction,
       from,

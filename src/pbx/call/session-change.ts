@@ -23,6 +23,7 @@ export class SessionChange {
   readonly #onOver: () => void;
   readonly #onBroken: (ending: Ending) => void;
   #attempt: Attempt | null = null;
+  #offered = false;
   #over = false;
   /** The other side's 2xx with an offer, which waits for the answer before it is acknowledged. */
   #unacknowledged: number | null = null;
@@ -58,6 +59,7 @@ export class SessionChange {
     const to = this.#to.leg.negotiation;
     checkOfferAllowed(this.#from, request.method, this.#context);
     if (offer) from.receiveOffer(offer);
+    this.#offered = offer !== null;
     const attempt = new Attempt({
       // What the phone would have to be called anew for is asked by UPDATE where it can be (RFC 3311 §5.1).
       method:
@@ -76,6 +78,11 @@ export class SessionChange {
       },
     });
     if (!this.#over) this.#attempt = attempt;
+  }
+
+  /** Whose change it is. */
+  get from(): Side {
+    return this.#from;
   }
 
   /** Asks the other side to forget it; what it answers is passed on all the same. */
@@ -182,8 +189,7 @@ export class SessionChange {
   }
 
   #refuseAs(error: unknown): void {
-    this.#from.leg.negotiation.rollback();
-    this.#to.leg.negotiation.rollback();
+    if (this.#offered) this.#from.leg.negotiation.rollback();
     this.#finish();
     this.#from.dialog.reject(this.transaction, this.#context.userAgent.refusal(this.transaction, error));
   }
