@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tlsFile } from '../contract/transport-world.ts';
 import { Baresip } from './baresip.ts';
 import { expectTone } from './baresip-call.ts';
 import { ExchangeProcess } from './exchange-process.ts';
@@ -20,10 +21,13 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
   const proxies: string[] = [];
 
   beforeAll(async () => {
-    const numbers = Array.from({ length: 60 }, (_, index) => String(8001 + index));
+    const numbers = Array.from({ length: 80 }, (_, index) => String(8001 + index));
     exchange = await ExchangeProcess.start({
       config: {
-        sip: { transport: ['udp', 'tcp'], timers: { t1: 100 } },
+        sip: {
+          ...{ transport: ['udp', 'tcp', 'tls'], timers: { t1: 100 } },
+          tls: { listen_port: 0, certificate: tlsFile('server.pem'), private_key: tlsFile('server.key') },
+        },
         extensions: numbers.map((number) => ({ number, password })),
       },
     });
@@ -39,6 +43,8 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
     ['udp', 'udp'],
     ['udp', 'tcp'],
     ['tcp', 'udp'],
+    // Debian's SIPp is built without TLS; so it speaks it with the exchange after all.
+    ['udp', 'tls'],
   ] as const)('over %s, and from there to the exchange over %s', (transport, towards) => {
     let proxy: Kamailio;
     beforeAll(async () => {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type ExchangeProcess, type Folder, loopback } from './exchange-process.ts';
+import { tlsFile } from '../contract/transport-world.ts';
+import { type ExchangeProcess, type Folder, loopback, type Protocol } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { eventually, Program } from './program.ts';
 import { programPath } from './tools.ts';
@@ -11,7 +12,7 @@ export interface KamailioOptions {
   readonly folder: Folder;
   readonly exchange: ExchangeProcess;
   /** How it speaks with the exchange; phones may use either. */
-  readonly towards: 'udp' | 'tcp';
+  readonly towards: Protocol;
   /** Ports of UDP phones that a call to this extension goes to, besides the one registered. */
   readonly forks?: { readonly number: string; readonly ports: readonly number[] };
 }
@@ -51,6 +52,8 @@ tcp_children=2
 auto_aliases=no
 listen=udp:${loopback}:${port}
 listen=tcp:${loopback}:${port}
+listen=tls:${loopback}:${port + 1}
+enable_tls=yes
 loadmodule "tm.so"
 loadmodule "sl.so"
 loadmodule "corex.so"
@@ -60,6 +63,12 @@ loadmodule "path.so"
 loadmodule "maxfwd.so"
 loadmodule "siputils.so"
 loadmodule "textops.so"
+loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "${tlsFile('other.pem')}")
+modparam("tls", "private_key", "${tlsFile('other.key')}")
+modparam("tls", "ca_list", "${tlsFile('server.pem')}")
+modparam("tls", "verify_certificate", 1)
 modparam("path", "use_received", 1)
 modparam("path", "enable_r2", 1)
 

@@ -8,7 +8,7 @@ import { needs } from './tools.ts';
 const password = 'sipp-password';
 const stories = 16;
 
-// SIPp of Debian 12 knows digest by MD5 only, and is built without TLS.
+// SIPp of Debian 12 knows digest by MD5 only, and is built without TLS: for that see the phones behind Kamailio.
 describe.runIf(needs('sipp'))('calls between two SIPp', () => {
   let exchange: ExchangeProcess;
   let nextNumber = 1000;

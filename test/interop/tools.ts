@@ -1,14 +1,14 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Programs of others that some tests talk to, with the Debian package of each. */
+/** Programs of others that some tests talk to, with the Debian packages of each. */
 const packages = {
   sipp: 'sip-tester',
   baresip: 'baresip',
   openssl: 'openssl',
   sox: 'sox',
   linphonec: 'linphone-cli',
-  kamailio: 'kamailio',
+  kamailio: 'kamailio kamailio-tls-modules',
 } as const;
 
 export type Tool = keyof typeof packages;
