@@ -7,7 +7,7 @@ import { needs } from './tools.ts';
 const password = 'flow-password';
 
 // SIPp of Debian 12 is built without TLS: for that see the phones behind Kamailio.
-describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('the flows of RFC 3665 over %s', (transport) => {
+describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows that SIPp plays over %s', (transport) => {
   let exchange: ExchangeProcess;
   let nextNumber = 1001;
 
@@ -33,7 +33,7 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('the flow
     return cdr;
   }
 
-  describe.concurrent('registration', () => {
+  describe.concurrent('registration (RFC 3665)', () => {
     test('with a challenge, of two contacts, asked for, and taken back (section 2.1 to 2.4)', async () => {
       const phone = account();
       await using registering = await Sipp.run(
@@ -54,7 +54,7 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('the flow
     });
   });
 
-  describe.concurrent('session establishment', () => {
+  describe.concurrent('session establishment (RFC 3665)', () => {
     test('by way of early media', async () => {
       expect(await story('caller-sees-progress', 'callee-answers-late')).toMatchObject({ status: 'completed' });
     });
@@ -111,6 +111,28 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('the flow
       await using calling = await Sipp.run('caller-talks', callerSipp(exchange, caller, first.number, { transport }));
       await Promise.all([calling.succeeded(), called.succeeded(), redirected.succeeded()]);
       expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([{ status: 'completed' }]);
+    });
+  });
+
+  describe.concurrent('subscriptions (RFC 6665)', () => {
+    test.each([
+      ['to the calls of a colleague', 'dialog', 'dialog-info.*state=.full'],
+      ['to messages', 'message-summary', 'Messages-Waiting: no'],
+    ])('%s', async (_, event, body) => {
+      const [watcher, watched] = [account(), account()];
+      const target = event === 'dialog' ? watched.number : watcher.number;
+      const phone = callerSipp(exchange, watcher, target, { transport });
+      await using watching = await Sipp.run('watches', { ...phone, values: { event, body } });
+      await watching.succeeded();
+    });
+
+    test('to what nobody has here', async () => {
+      const phone = account();
+      await using watching = await Sipp.run(
+        'subscribes-in-vain',
+        callerSipp(exchange, phone, phone.number, { transport }),
+      );
+      await watching.succeeded();
     });
   });
 });
