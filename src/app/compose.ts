@@ -245,6 +245,7 @@ function metricsOf(parts: {
     webhooks: () => webhooks.statistics(),
     store: () => store.state(),
     malformed: () => exchange.transport.counters.malformed,
+    connectionsRefused: () => exchange.transport.counters.connectionsRefused,
     overload: () => exchange.transactions.overload,
     subscriptions: () => exchange.notifier.byPackage(),
     notifies: () => exchange.notifier.notifies,

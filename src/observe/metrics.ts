@@ -22,6 +22,8 @@ export interface MetricsSources {
   readonly store: () => { readonly queued: number; readonly dropped: number };
   /** SIP messages that could not be parsed, since the start. */
   readonly malformed: () => number;
+  /** Connections for SIP that were refused, for there were too many. */
+  readonly connectionsRefused: () => number;
   /** What was turned away, or not sent, for there was too much of it. */
   readonly overload: () => { readonly rejected: number; readonly dropped: number; readonly withheld: number };
   /** Live subscriptions by event package. */
@@ -85,6 +87,11 @@ export class Metrics {
     this.#labelledGauge('sip_subscriptions', 'Live subscriptions by event package', 'event', sources.subscriptions);
     this.#labelled('sip_notifies_total', 'NOTIFYs sent, by what became of them', ['outcome'], sources.notifies);
     this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
+    this.#counter(
+      'sip_connections_refused_total',
+      'SIP connections that were refused, for there were too many',
+      sources.connectionsRefused,
+    );
     this.#counter(
       'sip_overload_rejected_total',
       'SIP requests answered with 503 before any work',

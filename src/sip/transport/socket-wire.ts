@@ -51,6 +51,14 @@ export class SocketWire implements AcceptedWire {
     socket.write(bytes, done && ((error) => done(error && (socket.errored ?? error))));
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   end(): void {
     this.#socket.end();
   }

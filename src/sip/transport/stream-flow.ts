@@ -8,12 +8,20 @@ import type { Wire, WireUser } from './wire.ts';
 /** The answer to a keepalive ping (RFC 5626 §4.4.1). */
 const pong = Uint8Array.of(13, 10);
 
+/** From this on, in bytes, it is asked whether as much can be kept for a peer whom nobody knows. */
+const muchKept = 16_384;
+
+/** How long a turn may be thought to be, in ms. */
+const turn = 1;
+
 /** Who owns a stream flow, and what it has to know of its life. */
 export interface StreamFlowOwner {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: StreamLimits;
   readonly receiver: TransportReceiver;
+  /** Whether too much is kept on connections that nobody holds; if so, this one of them is closed. */
+  keepsTooMuch(flow: StreamFlow): boolean;
   /** Nothing can be sent on the flow any more. */
   onEnded(flow: StreamFlow): void;
   /** The wire under the flow is gone. */
@@ -64,6 +72,11 @@ export class StreamFlow implements Flow {
   #heard: number;
   #asked: number | null = null;
   #timer: Timer | null = null;
+  /** Until others have had their turn; what comes meanwhile waits. */
+  #rest: Timer | null = null;
+  /** Frames handled in this turn, and when it began. */
+  #framesInTurn = 0;
+  #turnBegan = 0;
 
   constructor(parts: StreamFlowParts, owner: StreamFlowOwner) {
     this.id = parts.id;
@@ -93,6 +106,11 @@ export class StreamFlow implements Flow {
     return this.#since;
   }
 
+  /** Bytes that are kept for the peer or of its unfinished message. */
+  get kept(): number {
+    return (this.#wire?.queued ?? 0) + this.#framer.buffered;
+  }
+
   /** Gives the flow its wire; once, before anything else. */
   attach(wire: Wire): void {
     this.#wire = wire;
@@ -108,6 +126,11 @@ export class StreamFlow implements Flow {
     if (this.#wire.queued + bytes.length > limits.queueBytes) {
       if (onError) clock.after(0, () => onError(new Error(`${formatAddress(this.remote)} does not read`)));
       this.destroy('the peer does not read');
+      return;
+    }
+    if (this.#wire.queued > muchKept && this.#isOneTooMany()) {
+      if (onError)
+        clock.after(0, () => onError(new Error(`too many peers like ${formatAddress(this.remote)} do not read`)));
       return;
     }
     if (this.#state === 'open') this.#since = clock.now();
@@ -186,15 +209,48 @@ export class StreamFlow implements Flow {
     }
     this.#hear();
     this.#framer.push(chunk);
-    let whole = false;
+    if (!this.#rest || isWebSocket(this.transport)) this.#read();
+  }
+
+  #read(): void {
+    const { framesPerTurn } = this.#owner.limits;
+    let frames = 0;
     // A message may close the flow under way; what the peer sent behind it is then of no interest.
-    while (!this.closed) {
+    while (!this.closed && frames < framesPerTurn) {
       const frame = this.#framer.next();
       if (!frame) break;
-      whole = true;
+      frames++;
       this.#handle(frame);
     }
-    this.#notePart(this.#framer.buffered > 0, whole);
+    if (this.closed) return;
+    const now = this.#owner.clock.now();
+    if (now - this.#turnBegan > turn) {
+      this.#turnBegan = now;
+      this.#framesInTurn = 0;
+    }
+    this.#framesInTurn += frames;
+    if (this.#framesInTurn >= framesPerTurn) this.#makeWay();
+    this.#notePart(this.#framer.buffered > 0, frames > 0);
+    if (this.#framer.buffered > muchKept) this.#isOneTooMany();
+  }
+
+  /** Others first: goes on with what has come, and to read, when they have had their turn. */
+  #makeWay(): void {
+    if (this.#rest) return;
+    this.#wire?.pause?.();
+    this.#rest = this.#owner.clock.after(0, () => {
+      this.#rest = null;
+      this.#framesInTurn = 0;
+      this.#read();
+      if (!this.#rest && !this.closed) this.#wire?.resume?.();
+    });
+  }
+
+  /** Closes the connection where nobody holds it and too much is kept on those that nobody holds. */
+  #isOneTooMany(): boolean {
+    if (this.held || !this.#owner.keepsTooMuch(this)) return false;
+    this.destroy('too much is kept for peers whom nobody knows');
+    return true;
   }
 
   #keptAlive(kind: 'ping' | 'pong'): void {
@@ -255,6 +311,7 @@ export class StreamFlow implements Flow {
     if (this.#state === 'closed') return false;
     this.#state = 'closed';
     this.#timer?.cancel();
+    this.#rest?.cancel();
     const { log, clock } = this.#owner;
     log.debug('connection closed', { flow: this.id, reason });
     this.#owner.onEnded(this);

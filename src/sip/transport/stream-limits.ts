@@ -26,6 +26,10 @@ export interface StreamLimits {
   readonly connectionsPerSource: number;
   /** Bytes that may wait for a peer that does not read. */
   readonly queueBytes: number;
+  /** Bytes that may be kept in all, for peers that do not read and of messages that are not whole, on connections that nobody holds. */
+  readonly keptBytes: number;
+  /** Messages and keepalives of one connection that are handled before others, and timers, have their turn. */
+  readonly framesPerTurn: number;
 }
 
 export const defaultStreamLimits: StreamLimits = {
@@ -39,4 +43,6 @@ export const defaultStreamLimits: StreamLimits = {
   connections: 10_000,
   connectionsPerSource: 1_000,
   queueBytes: 1_048_576,
+  keptBytes: 67_108_864,
+  framesPerTurn: 32,
 };

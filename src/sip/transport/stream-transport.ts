@@ -1,4 +1,4 @@
-import { type Address, type Clock, formatAddress, type Log } from '../../base/index.ts';
+import { type Address, type Clock, formatAddress, type Log, SeldomLog } from '../../base/index.ts';
 import { Advertised } from './advertised.ts';
 import { familyOf } from './family.ts';
 import { expandWildcard, isWildcard, Routes } from './interfaces.ts';
@@ -19,6 +19,9 @@ export interface StreamTransportOptions {
   readonly advertise?: Advertise | undefined;
   readonly limits?: Partial<StreamLimits> | undefined;
 }
+
+/** How long a count of what is kept is good, in ms. */
+const recount = 100;
 
 /** Connections as flows: what TCP, TLS, WebSockets and the memory network's streams have in common. */
 export class StreamTransport implements Transport {
@@ -44,6 +47,12 @@ export class StreamTransport implements Transport {
   #port = 0;
   #addresses: readonly Address[] = [];
   #closed = false;
+  readonly #seldom: SeldomLog<
+    'connections refused: too many are open' | 'connections closed: too much is kept for them'
+  >;
+  /** What was kept on connections that nobody holds, and when that was looked at. */
+  #kept = 0;
+  #keptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: StreamTransportOptions) {
     this.name = options.name;
@@ -52,6 +61,7 @@ export class StreamTransport implements Transport {
     this.#wiring = options.wiring;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#seldom = new SeldomLog(options.clock, options.log);
     this.#limits = { ...defaultStreamLimits, ...options.limits };
     this.#advertised = new Advertised(options.advertise);
   }
@@ -70,6 +80,7 @@ export class StreamTransport implements Transport {
       log: this.#log,
       limits: this.#limits,
       receiver,
+      keepsTooMuch: (flow) => this.#keepsTooMuch(flow),
       onEnded: (flow) => this.#ended(flow),
       onGone: (flow) => this.#gone(flow),
     };
@@ -166,8 +177,23 @@ export class StreamTransport implements Transport {
     return oldest !== null;
   }
 
+  /** Counts again where the last count is old; floods are faster than that, but not by much. */
+  #keepsTooMuch(flow: StreamFlow): boolean {
+    const now = this.#clock.now();
+    if (now - this.#keptAt >= recount) {
+      this.#keptAt = now;
+      this.#kept = 0;
+      for (const { held, kept } of this.#flows) if (!held) this.#kept += kept;
+    }
+    if (this.#kept <= this.#limits.keptBytes) return false;
+    this.#kept -= flow.kept;
+    this.#seldom.warning('connections closed: too much is kept for them', { transport: this.name, bytes: this.#kept });
+    return true;
+  }
+
   #refuse(source: string): false {
-    this.#log.warning('connection refused: too many are open', { transport: this.name, source, open: this.#wires });
+    this.#owner?.receiver.onConnectionRefused?.();
+    this.#seldom.warning('connections refused: too many are open', { transport: this.name, source, open: this.#wires });
     return false;
   }
 

@@ -40,6 +40,8 @@ export interface TransportCounters {
   readonly sendFailures: number;
   /** Times that the user of the layer threw at a message. */
   readonly defects: number;
+  /** Connections that were refused, for there were too many. */
+  readonly connectionsRefused: number;
 }
 
 /** Hears of every message that parsed and of every one that is sent for the first time. */
@@ -90,6 +92,7 @@ export class TransportLayer {
     tooLarge: 0,
     sendFailures: 0,
     defects: 0,
+    connectionsRefused: 0,
   };
   readonly #watchers: MessageWatcher[] = [];
   readonly #refusals: TokenBucket | null;
@@ -123,6 +126,9 @@ export class TransportLayer {
       ...(gate && { accepts: (address: string) => gate.accepts(address) }),
       onBytes: (bytes: Uint8Array, flow: Flow) => this.#receive(bytes, flow),
       onUnframable: (error: Error, flow: Flow) => this.#refuse(error, flow),
+      onConnectionRefused: () => {
+        this.#counters.connectionsRefused++;
+      },
     };
     const outcomes = await Promise.allSettled(this.#transports.map((transport) => transport.listen(receiver)));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -45,6 +45,8 @@ export interface TransportReceiver {
   onBytes(bytes: Uint8Array, flow: Flow): void;
   /** The connection can't be read any more; the transport closes the flow after this returns. */
   onUnframable(error: Error, flow: Flow): void;
+  /** A connection was refused, for there are too many. */
+  onConnectionRefused?(): void;
 }
 
 /** A listener and the flows that begin or end at it: UDP, TCP, TLS, WebSocket, memory. */

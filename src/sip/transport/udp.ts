@@ -15,6 +15,8 @@ export interface UdpOptions {
   readonly advertise?: Advertise;
   /** How many bytes the kernel may keep for us while we are busy; it may grant less. Default 4 MiB. */
   readonly receiveBufferBytes?: number;
+  /** How many bytes may wait for the kernel to take them; what is beyond is not sent. Default 4 MiB. */
+  readonly queueBytes?: number;
 }
 
 /** A socket and what its flows share. */
@@ -23,6 +25,7 @@ interface OwnSocket {
   readonly socket: Socket;
   readonly advertised: Advertised;
   readonly clock: Clock;
+  readonly queueBytes: number;
   closed: boolean;
 }
 
@@ -129,7 +132,14 @@ export class UdpTransport implements Transport {
     socket.on('error', (error) => log.warning('socket error', { transport: this.name, address, error }));
     this.#enlarge(socket);
     const local = { address: address.address, port: socket.address().port };
-    const own: OwnSocket = { local, socket, advertised: this.#advertised, clock: this.#options.clock, closed: false };
+    const own: OwnSocket = {
+      local,
+      socket,
+      advertised: this.#advertised,
+      clock: this.#options.clock,
+      queueBytes: this.#options.queueBytes ?? 4_194_304,
+      closed: false,
+    };
     socket.on('message', (bytes, from) => {
       // Nothing could be sent back to port 0.
       if (from.port !== 0) receiver.onBytes(bytes, new UdpFlow(own, { address: from.address, port: from.port }));
@@ -180,12 +190,15 @@ class UdpFlow implements Flow {
   }
 
   send(bytes: Uint8Array, onError?: (error: Error) => void): void {
-    if (this.closed) {
-      if (onError) this.#own.clock.after(0, () => onError(new Error('the transport is closed')));
-      return;
-    }
+    if (this.closed) return this.#fail('the transport is closed', onError);
+    const waiting = this.#own.socket.getSendQueueSize() + bytes.length;
+    if (waiting > this.#own.queueBytes) return this.#fail('too much waits to be sent', onError);
     const { port, address } = this.remote;
     this.#own.socket.send(bytes, port, address, onError && ((error) => error && onError(error)));
+  }
+
+  #fail(reason: string, onError: ((error: Error) => void) | undefined): void {
+    if (onError) this.#own.clock.after(0, () => onError(new Error(reason)));
   }
 
   hold(): Disposable {

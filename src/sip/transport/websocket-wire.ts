@@ -55,6 +55,14 @@ export class WebSocketWire implements AcceptedWire {
     this.#webSocket?.ping(undefined, undefined, () => {});
   }
 
+  pause(): void {
+    this.#webSocket?.pause();
+  }
+
+  resume(): void {
+    this.#webSocket?.resume();
+  }
+
   end(): void {
     if (this.#webSocket) this.#webSocket.close(goingAway);
     else this.#socket.destroy();

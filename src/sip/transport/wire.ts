@@ -14,6 +14,9 @@ export interface Wire {
   write(bytes: Uint8Array, done?: (error?: Error | null) => void): void;
   /** Asks whether the peer is still there, where it must answer: a WebSocket's Ping (RFC 6455 §5.5.2). */
   ping?(): void;
+  /** Reads no more until `resume`; what has been read already may still be told of. */
+  pause?(): void;
+  resume?(): void;
   /** Lets what is queued leave, then closes our half. */
   end(): void;
   /** Closes at once. */
