@@ -67,6 +67,7 @@ const house: Readonly<Record<string, Floor>> = {
       'pbx/directory',
       'pbx/routing',
     ],
+    libraries: ['@xmldom/xmldom'],
   },
 
   // What depends on the exchange, and never the reverse.

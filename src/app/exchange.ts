@@ -9,6 +9,8 @@ import {
   MessageWaiting,
   messageSummaryPackage,
   Notifier,
+  Publications,
+  presencePackage,
 } from '../pbx/presence/index.ts';
 import {
   type Binding,
@@ -193,24 +195,32 @@ export class Exchange {
 
   /** What can be watched, and who tells the watchers. */
   #watching(admit: Admit): Notifier {
-    const { clock, log } = this.#parts;
+    const { clock, random } = this.#parts;
+    const log = this.#parts.log.child({ logger: 'presence' });
     const { userAgent, directory, messageWaiting } = this;
-    const states = this.#scope.own(
-      new ExtensionStates(this.events, (extension) => this.registrar.registered(extension)),
+    const states = this.#scope.own(new ExtensionStates(this.events, (extension) => this.registrar.knows(extension)));
+    const publications = this.#scope.own(
+      new Publications({
+        userAgent,
+        admit,
+        directory,
+        clock,
+        random,
+        log,
+        onChange: (extension) => notifier.changed('presence', extension),
+      }),
     );
-    const notifier = this.#scope.own(
+    const notifier: Notifier = this.#scope.own(
       new Notifier({
         userAgent,
         admit,
         directory,
-        packages: [dialogPackage(states), messageSummaryPackage(messageWaiting)],
+        packages: [dialogPackage(states), presencePackage(states, publications), messageSummaryPackage(messageWaiting)],
         clock,
-        log: log.child({ logger: 'presence' }),
+        log,
       }),
     );
-    states.onChange((extension, aspect) => {
-      if (aspect === 'dialogs') notifier.changed('dialog', extension);
-    });
+    states.onChange((extension, aspect) => notifier.changed(aspect, extension));
     messageWaiting.onChange((extension) => notifier.changed('message-summary', extension));
     return notifier;
   }

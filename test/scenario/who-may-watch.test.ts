@@ -4,7 +4,7 @@ import { lamp, unsubscribe } from '../world/lamp.ts';
 import { RawPeer } from '../world/raw-peer.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
-const events = 'dialog, message-summary';
+const events = 'dialog, presence, message-summary';
 
 /** Lines of a SUBSCRIBE of nobody in particular; the branch is named by `branch`. */
 const subscribe = (peer: RawPeer, to: string, branch: string, lines: readonly string[] = []): readonly string[] => [

@@ -1,4 +1,5 @@
-import { DOMParser, type Element } from '@xmldom/xmldom';
+import type { Element } from '@xmldom/xmldom';
+import { elements, readXml } from './xml.ts';
 
 /** What a `dialog-info` document says (RFC 4235). */
 export interface DialogInfo {
@@ -17,22 +18,6 @@ export interface DialogInfo {
     readonly remoteName: string | null;
     readonly held: boolean;
   }[];
-}
-
-/** Reads the root element of an XML document. Throws for what is not well-formed. */
-function readXml(text: string): Element {
-  const document = new DOMParser({
-    onError: (level, message) => {
-      throw new Error(`${level}: ${message}`);
-    },
-  }).parseFromString(text, 'application/xml');
-  if (!document.documentElement) throw new Error('no element');
-  return document.documentElement;
-}
-
-/** All elements of this name below `element`, whatever prefix they have. */
-function elements(element: Element, namespace: string, name: string): readonly Element[] {
-  return [...element.getElementsByTagNameNS(namespace, name)];
 }
 
 const namespace = 'urn:ietf:params:xml:ns:dialog-info';

@@ -1,7 +1,7 @@
 import type { EventBus, LegFacts, PbxEvent } from '../events/index.ts';
 
-/** What has changed of an extension: its calls, or what is told of it as presence. */
-export type Aspect = 'dialogs' | 'presence';
+/** What has changed of an extension, named after the event package that tells it. */
+export type Aspect = 'dialog' | 'presence';
 
 /** What every extension is doing, as the events tell it: the calls of its phones, and whether it has any phone. */
 export class ExtensionStates implements Disposable {
@@ -47,7 +47,8 @@ export class ExtensionStates implements Disposable {
         return this.#tell(event.registration.user, 'presence');
       case 'registration.removed':
         // The binding that takes its place comes next; between the two the extension is not gone.
-        if (event.cause !== 'replaced') this.#tell(event.registration.user, 'presence');
+        if (event.cause === 'replaced' || this.#isRegistered(event.registration.user)) return;
+        this.#tell(event.registration.user, 'presence');
     }
   }
 
@@ -59,7 +60,7 @@ export class ExtensionStates implements Disposable {
     else legs.set(legId, leg);
     if (legs.size > 0) this.#legs.set(extension, legs);
     else this.#legs.delete(extension);
-    this.#tell(extension, 'dialogs');
+    this.#tell(extension, 'dialog');
     if (talking !== this.onThePhone(extension)) this.#tell(extension, 'presence');
   }
 

@@ -128,6 +128,11 @@ export class Registrar implements Disposable {
     return reachable.sort((a, b) => b.binding.q - a.binding.q || b.binding.registeredAt - a.binding.registeredAt);
   }
 
+  /** Whether `user` is registered, reachable at this moment or not: a phone may have to connect again after a restart. */
+  knows(user: string): boolean {
+    return this.#entries.entriesOf(user).length > 0;
+  }
+
   /** Whether `user` can be reached. */
   registered(user: string): boolean {
     return this.#entries.entriesOf(user).some((entry) => this.#flowOf(entry) !== null);
