@@ -250,6 +250,7 @@ function metricsOf(parts: {
     subscriptions: () => exchange.notifier.byPackage(),
     notifies: () => exchange.notifier.notifies,
     guard: () => exchange.guard.figures,
+    messages: () => exchange.messages.outcomes,
   });
   exchange.events.subscribe((event) => metrics.handle(event));
   exchange.transport.watch((_direction, message) => {

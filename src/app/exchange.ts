@@ -1,6 +1,6 @@
 import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
 import type { MediaEngine } from '../media/index.ts';
-import { CallService, dialogMethods } from '../pbx/call/index.ts';
+import { type CallContext, CallService, dialogMethods, type IsOurs, MessageRelay } from '../pbx/call/index.ts';
 import { Directory, type ExtensionStore } from '../pbx/directory/index.ts';
 import { EventBus } from '../pbx/events/index.ts';
 import {
@@ -57,6 +57,7 @@ export class Exchange {
   readonly directory: Directory;
   readonly registrar: Registrar;
   readonly calls: CallService;
+  readonly messages: MessageRelay;
   readonly notifier: Notifier;
   readonly messageWaiting = new MessageWaiting();
   readonly guard: Guard;
@@ -132,34 +133,44 @@ export class Exchange {
     };
     serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, admit });
     this.notifier = this.#watching(admit);
+    const context: CallContext = {
+      userAgent: this.userAgent,
+      media: parts.media,
+      dialPlan: new DialPlan(this.directory, this.registrar),
+      events: this.events,
+      clock,
+      random,
+      log: log.child({ logger: 'call' }),
+      limits: {
+        inviteTimeout: sip.timers.invite_timeout * 1000,
+        maxCallDuration: sip.max_call_duration * 1000,
+        rtpTimeout: config.media.rtp_timeout * 1000,
+      },
+      codecPriority: config.media.codec_priority,
+      mediaAddress: mediaAddressFor(config),
+      displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
+      assertedIdentity: (user, displayName, flow) => {
+        const { host, port } = identityHost(flow, sip.domains);
+        const identity = { displayName, uri: sipUri({ user, host, port }), params: noParams };
+        return { [PAssertedIdentity.name]: formatNameAddress(identity) };
+      },
+      identityHost: (flow) => identityHost(flow, sip.domains),
+    };
+    const isOurs: IsOurs = (address, port, transport) => this.#isOurs(address, port, transport);
     this.calls = new CallService({
       admit,
       directory: this.directory,
       maxConcurrentCalls: sip.max_concurrent_calls,
-      isOurs: (address, port, transport) => this.#isOurs(address, port, transport),
-      context: {
-        userAgent: this.userAgent,
-        media: parts.media,
-        dialPlan: new DialPlan(this.directory, this.registrar),
-        events: this.events,
-        clock,
-        random,
-        log: log.child({ logger: 'call' }),
-        limits: {
-          inviteTimeout: sip.timers.invite_timeout * 1000,
-          maxCallDuration: sip.max_call_duration * 1000,
-          rtpTimeout: config.media.rtp_timeout * 1000,
-        },
-        codecPriority: config.media.codec_priority,
-        mediaAddress: mediaAddressFor(config),
-        displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
-        assertedIdentity: (user, displayName, flow) => {
-          const { host, port } = identityHost(flow, sip.domains);
-          const identity = { displayName, uri: sipUri({ user, host, port }), params: noParams };
-          return { [PAssertedIdentity.name]: formatNameAddress(identity) };
-        },
-        identityHost: (flow) => identityHost(flow, sip.domains),
-      },
+      isOurs,
+      context,
+    });
+    this.messages = new MessageRelay({
+      context: { ...context, log: log.child({ logger: 'message' }) },
+      admit,
+      directory: this.directory,
+      isOurs,
+      // The sender's own request lives for 64 T1; it should hear of the silence before.
+      patience: 48 * sip.timers.t1,
     });
   }
 

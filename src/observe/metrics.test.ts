@@ -15,6 +15,7 @@ const sources: MetricsSources = {
   subscriptions: () => new Map([['dialog', 9]]),
   notifies: () => new Map([['confirmed', 11]]),
   guard: () => ({ failures: 21, bansActive: 1, bans: 2, bannedDropped: 300, scannersDropped: 40 }),
+  messages: () => new Map([['delivered', 12]]),
 };
 
 const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
@@ -55,6 +56,7 @@ test('the promised names are all there before anything happened, and stay put fr
     sip_bans_total: 2,
     sip_banned_messages_dropped_total: 300,
     sip_scanners_dropped_total: 40,
+    'sip_messages_total{outcome="delivered"}': 12,
     store_queue_length: 6,
   };
   expect(await samples(metrics)).toMatchObject(expected);

@@ -32,6 +32,8 @@ export interface MetricsSources {
   readonly notifies: () => ReadonlyMap<string, number>;
   /** What attackers have done. */
   readonly guard: () => GuardFigures;
+  /** MESSAGEs between extensions by outcome, since the start. */
+  readonly messages: () => ReadonlyMap<string, number>;
 }
 
 const knownMethods = new Set(
@@ -86,6 +88,12 @@ export class Metrics {
     );
     this.#labelledGauge('sip_subscriptions', 'Live subscriptions by event package', 'event', sources.subscriptions);
     this.#labelled('sip_notifies_total', 'NOTIFYs sent, by what became of them', ['outcome'], sources.notifies);
+    this.#labelled(
+      'sip_messages_total',
+      'MESSAGEs of extensions, by what became of them',
+      ['outcome'],
+      sources.messages,
+    );
     this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
     this.#counter(
       'sip_connections_refused_total',

@@ -1,10 +1,11 @@
-import { From, SipError, type SipRequest, Via } from '../../sip/message/index.ts';
+import { SipError } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Admit } from '../../sip/ua/index.ts';
 import type { Directory } from '../directory/index.ts';
-import { dialledNumber } from '../routing/index.ts';
-import { Call, type CallState, maxForwardsOf } from './call.ts';
+import { Call, type CallState } from './call.ts';
 import type { CallContext } from './call-context.ts';
+import { checkHops, type IsOurs } from './hops.ts';
+import { type Sender, senderOf } from './sender.ts';
 
 export interface CallServiceOptions {
   readonly context: CallContext;
@@ -12,7 +13,7 @@ export interface CallServiceOptions {
   readonly directory: Pick<Directory, 'extension'>;
   readonly maxConcurrentCalls: number;
   /** Whether a Via names one of our own listeners: the request has been here before. */
-  isOurs(host: string, port: number, transport: string): boolean;
+  readonly isOurs: IsOurs;
 }
 
 /** Seconds after which a caller that found us full may try again. */
@@ -70,8 +71,7 @@ export class CallService {
       throw unavailable();
     }
     const { request } = transaction;
-    if (maxForwardsOf(request) === 0) throw new SipError(483, 'Too Many Hops');
-    this.#refuseLoops(request);
+    checkHops(request, this.#options.isOurs);
     const caller = this.#admit(transaction);
     if (caller === null) return;
     const plan = context.dialPlan.plan(request.uri);
@@ -98,28 +98,11 @@ export class CallService {
     }
   }
 
-  /** A call that comes back to us would call itself for ever (RFC 3261 §16.3 step 4, RFC 5393). */
-  #refuseLoops(request: SipRequest): void {
-    for (const [index, { host, port, transport, params }] of request.headers.all(Via).entries()) {
-      // Ours always names its port.
-      if (port === null) continue;
-      // A phone behind a NAT may have our own private address; where it really is says `received`. Over UDP `rport`
-      // says more: we send from where we listen, a phone on this machine from somewhere else.
-      const rport = index === 0 && transport === 'UDP' ? Number(params.get('rport')) : 0;
-      if (this.#options.isOurs(params.get('received') ?? host, rport || port, transport))
-        throw new SipError(482, 'Loop Detected');
-    }
-  }
-
   /** The caller; null when it has not proved who it is. */
-  #admit(transaction: ServerTransaction): { readonly caller: string; readonly callerName: string | null } | null {
+  #admit(transaction: ServerTransaction): Sender | null {
     const { admit, directory } = this.#options;
     const caller = admit(transaction);
-    if (caller === null) return null;
-    const from = transaction.request.headers.require(From);
-    // Who has no name of its own here may give itself one, but only under its own number.
-    const named = dialledNumber(from.uri) === caller ? from.displayName : null;
-    return { caller, callerName: directory.extension(caller)?.displayName ?? named };
+    return caller === null ? null : senderOf(transaction.request, caller, directory);
   }
 }
 

@@ -10,6 +10,7 @@ import { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { Conversation } from './conversation.ts';
 import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
+import { maxForwardsOf } from './hops.ts';
 import { InvitingCaller } from './inviting-caller.ts';
 import { LegReport } from './leg-report.ts';
 import { refusalOfMedia, sdpOf } from './session-body.ts';
@@ -245,12 +246,6 @@ export class Call implements SetupHost {
     for (const resource of this.#owned) resource[Symbol.dispose]();
     this.#onOver(this);
   }
-}
-
-/** 70 where the request has none, as many phones' (RFC 3261 §16.6 step 3). */
-export function maxForwardsOf(request: SipRequest): number {
-  const text = request.headers.get('Max-Forwards');
-  return text === undefined ? 70 : Number(text);
 }
 
 /** How long the caller wants to wait, in ms (RFC 3261 §13.3.1). A wish that can't be read is none. */

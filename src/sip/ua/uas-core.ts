@@ -24,6 +24,8 @@ const namedMethods = new Set(
 
 /** The longest body that is looked at, in bytes: many times what any session description has. */
 const longestBody = 32_768;
+/** What people write to each other, pictures in it. Bytes. */
+const longestMessage = 65_536;
 
 /**
  * Decides who answers a request (RFC 3261 §8.2): its dialog, or the handler of its method. The one place where an
@@ -116,7 +118,8 @@ export class UasCore implements TransactionLayerUser {
   #dispatch(transaction: ServerTransaction): void {
     const { request } = transaction;
     const { method } = request;
-    if (request.body.length > longestBody) throw new SipError(413, 'Request Entity Too Large');
+    const longest = method === 'MESSAGE' ? longestMessage : longestBody;
+    if (request.body.length > longest) throw new SipError(413, 'Request Entity Too Large');
     if (request.toTag !== null && method !== 'REGISTER') {
       const dialog = this.#dialogOf(request);
       if (!dialog) throw new SipError(481, 'Call/Transaction Does Not Exist');
