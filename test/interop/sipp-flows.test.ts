@@ -12,7 +12,7 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows th
   let nextNumber = 1001;
 
   beforeAll(async () => {
-    const numbers = Array.from({ length: 60 }, (_, index) => String(1001 + index));
+    const numbers = Array.from({ length: 100 }, (_, index) => String(1001 + index));
     exchange = await ExchangeProcess.start({
       config: {
         // Short timers: who does not answer is given up after 64·T1, who rings after 3 s.
@@ -111,6 +111,45 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows th
       await using calling = await Sipp.run('caller-talks', callerSipp(exchange, caller, first.number, { transport }));
       await Promise.all([calling.succeeded(), called.succeeded(), redirected.succeeded()]);
       expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([{ status: 'completed' }]);
+    });
+  });
+
+  describe.concurrent('reliable provisional responses (RFC 3262)', () => {
+    test.each([
+      ['asked for by neither', 'caller-sees-progress', 'callee-answers-late', {}],
+      ['known to the caller', 'caller-acknowledges-progress', 'callee-answers-late', { asks: 'Supported: 100rel' }],
+      ['required by the caller', 'caller-acknowledges-progress', 'callee-answers-late', { asks: 'Require: 100rel' }],
+      ['required by the callee', 'caller-sees-progress', 'callee-progresses-reliably', {}],
+      ['required by both', 'caller-acknowledges-progress', 'callee-progresses-reliably', { asks: 'Require: 100rel' }],
+    ])('%s', async (_, calling, called, values) => {
+      const cdr = await story(calling, called, values);
+      expect(cdr).toMatchObject({ status: 'completed', codec: 'PCMU', terminated_by: 'caller' });
+      for (const leg of [cdr!.rtp.caller, cdr!.rtp.callee]) expect(leg.packets_received).toBeGreaterThan(15);
+    });
+
+    test('with an offer, the answer to it in the PRACK', async () => {
+      const cdr = await story('caller-answers-in-prack', 'callee-offers-reliably');
+      expect(cdr).toMatchObject({ status: 'completed', codec: 'PCMU' });
+    });
+
+    test('with the answer, and a new offer in the PRACK', async () => {
+      const cdr = await story('caller-offers-in-prack', 'callee-progresses-reliably');
+      expect(cdr).toMatchObject({ status: 'completed', codec: 'PCMU' });
+    });
+  });
+
+  describe.concurrent('changes of the session', () => {
+    test.each([
+      ['by UPDATE (RFC 3311)', 'caller-updates', 'callee-is-updated'],
+      ['by UPDATE, to a callee that knows re-INVITE only', 'caller-updates', 'callee-is-held'],
+      ['by UPDATE before the answer', 'caller-updates-early', 'callee-is-updated-early'],
+      [
+        'that cross those of the callee: 491, and asked again (RFC 3261 section 14.1)',
+        'caller-holds-once',
+        'callee-is-changing-too',
+      ],
+    ])('%s', async (_, calling, called) => {
+      expect(await story(calling, called)).toMatchObject({ status: 'completed', terminated_by: 'caller' });
     });
   });
 
