@@ -193,7 +193,8 @@ function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transpo
   const local = new NetworkList(sip.local_networks);
   const advertise = (own: Address, remote: Address): Address =>
     sip.advertised_ip === null || local.contains(remote.address) ? own : { address: sip.advertised_ip, port: own.port };
-  const common = { clock, log: log.child({ logger: 'transport' }), advertise };
+  const limits = { keepalive: sip.keepalive_interval * 1000 };
+  const common = { clock, log: log.child({ logger: 'transport' }), advertise, limits };
   return sip.listen_ip.flatMap((address) =>
     sip.transport.flatMap((name): Transport[] => {
       const listen = { address, port: sip.listen_port };

@@ -71,7 +71,9 @@ const sip = z
       .describe('One call more gets 503 with Retry-After'),
     max_call_duration: seconds(0).default(14_400).describe('Longest call, s; 0 = no limit'),
     drain_timeout: seconds(0, 86_400).default(25).describe('How long live calls may go on after SIGTERM, s'),
-    keepalive_interval: seconds(1, 3600).default(25).describe('Time between OPTIONS to a phone behind NAT, s'),
+    keepalive_interval: seconds(1, 3600)
+      .default(25)
+      .describe('Time between OPTIONS to a phone behind NAT, and between keepalives of a silent TCP connection, s'),
     timers,
     tls: sipTls,
     ws: z

@@ -18,6 +18,11 @@ export interface StreamLimits {
   readonly ping: number;
   /** How long it may take to answer; after that it is gone. */
   readonly pong: number;
+  /**
+   * Silence after which the peer's machine is asked whether it is still there (TCP keepalive), and again after each
+   * such time: NATs forget a connection that nothing passes over.
+   */
+  readonly keepalive: number;
   /** How long the last bytes of a connection that we close may take to leave. */
   readonly linger: number;
   /** Open connections in all. */
@@ -39,6 +44,7 @@ export const defaultStreamLimits: StreamLimits = {
   idle: 180_000,
   ping: 30_000,
   pong: 15_000,
+  keepalive: 60_000,
   linger: 2_000,
   connections: 10_000,
   connectionsPerSource: 1_000,

@@ -2,7 +2,7 @@ import { connect, createServer, type Server } from 'node:net';
 import type { Address, Clock, Log } from '../../base/index.ts';
 import { familyOf } from './family.ts';
 import { endsOf, SocketWire, socketWire, type WireMaker } from './socket-wire.ts';
-import type { StreamLimits } from './stream-limits.ts';
+import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Advertise } from './transport.ts';
 import type { Wire, WireUser, Wiring } from './wire.ts';
@@ -20,24 +20,28 @@ export interface TcpOptions {
 /** SIP over TCP (RFC 3261 §18). */
 export class TcpTransport extends StreamTransport {
   constructor(options: TcpOptions) {
-    super({ ...options, name: 'tcp', secure: false, wiring: new TcpWiring(options.listen, options.log) });
+    super({ ...options, name: 'tcp', secure: false, wiring: new TcpWiring(options) });
   }
 }
 
 /** Small messages leave at once, and a peer that vanished without a word is found out in the end. */
-export const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
+export function socketOptions({ keepalive = defaultStreamLimits.keepalive }: Partial<StreamLimits> = {}) {
+  return { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepalive } as const;
+}
 
 /** Connections of TCP; what comes in over them is read by the wires that `makeWire` makes. */
 export class TcpWiring implements Wiring {
   readonly #listen: Address;
   readonly #log: Log;
+  readonly #socketOptions: ReturnType<typeof socketOptions>;
   readonly #server: Server;
   #accept: (wire: Wire) => WireUser | null = () => null;
 
-  constructor(listen: Address, log: Log, makeWire: WireMaker = socketWire) {
+  constructor({ listen, log, limits }: TcpOptions, makeWire: WireMaker = socketWire) {
     this.#listen = listen;
     this.#log = log;
-    this.#server = createServer(socketOptions, (socket) => {
+    this.#socketOptions = socketOptions(limits);
+    this.#server = createServer(this.#socketOptions, (socket) => {
       const ends = endsOf(socket);
       const wire = ends && makeWire(socket, ends.local, ends.remote);
       const user = wire && this.#accept(wire);
@@ -61,7 +65,7 @@ export class TcpWiring implements Wiring {
       host: remote.address,
       port: remote.port,
       ...(from && { localAddress: from }),
-      ...socketOptions,
+      ...this.#socketOptions,
     });
     const wire = new SocketWire(socket, { address: from ?? '', port: 0 }, remote);
     wire.attach(user);

@@ -97,13 +97,13 @@ export class TlsWiring implements Wiring {
   }
 
   async listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
-    const { listen, log, verifyClient = false } = this.#options;
+    const { listen, log, verifyClient = false, limits } = this.#options;
     const material = await this.#read();
     this.#seen = fingerprint(material);
     this.#context = this.#contextOf(material);
     const server = createServer({
       ...material,
-      ...socketOptions,
+      ...socketOptions(limits),
       requestCert: verifyClient,
       rejectUnauthorized: verifyClient,
       // The wire's user limits the handshake by our own clock; this one is only never to come first.
@@ -133,8 +133,9 @@ export class TlsWiring implements Wiring {
       ...(this.#context && { secureContext: this.#context }),
       rejectUnauthorized: this.#options.verifyServer ?? true,
     });
-    socket.setNoDelay(socketOptions.noDelay);
-    socket.setKeepAlive(socketOptions.keepAlive, socketOptions.keepAliveInitialDelay);
+    const { noDelay, keepAlive, keepAliveInitialDelay } = socketOptions(this.#options.limits);
+    socket.setNoDelay(noDelay);
+    socket.setKeepAlive(keepAlive, keepAliveInitialDelay);
     const wire = new SocketWire(socket, { address: from ?? '', port: 0 }, remote);
     wire.attach(user);
     socket.once('secureConnect', () => wire.open());

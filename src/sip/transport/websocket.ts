@@ -9,7 +9,7 @@ import type { Wiring } from './wire.ts';
 /** SIP over WebSocket (RFC 7118). Nobody can connect to a browser: its phone is reached while its connection is open. */
 export class WsTransport extends StreamTransport {
   constructor(options: TcpOptions) {
-    const tcp = new TcpWiring(options.listen, options.log, webSocketWire(options));
+    const tcp = new TcpWiring(options, webSocketWire(options));
     super({ ...options, name: 'ws', secure: false, wiring: incoming(tcp) });
   }
 }
