@@ -26,6 +26,7 @@ import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
 import { drain } from './drain.ts';
 import { Exchange } from './exchange.ts';
+import { advertiseFor } from './own-address.ts';
 
 /** What a running exchange is asked by the process around it. */
 export interface RunningExchange {
@@ -190,11 +191,8 @@ export async function compose({
 }
 
 function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transport[] {
-  const local = new NetworkList(sip.local_networks);
-  const advertise = (own: Address, remote: Address): Address =>
-    sip.advertised_ip === null || local.contains(remote.address) ? own : { address: sip.advertised_ip, port: own.port };
   const limits = { keepalive: sip.keepalive_interval * 1000 };
-  const common = { clock, log: log.child({ logger: 'transport' }), advertise, limits };
+  const common = { clock, log: log.child({ logger: 'transport' }), advertise: advertiseFor(sip), limits };
   return sip.listen_ip.flatMap((address) =>
     sip.transport.flatMap((name): Transport[] => {
       const listen = { address, port: sip.listen_port };

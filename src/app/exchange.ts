@@ -28,6 +28,7 @@ import { type Flow, type Transport, TransportLayer, type TransportName } from '.
 import { type Admit, DigestAuthenticator, digestSecrets, UserAgent } from '../sip/ua/index.ts';
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
+import { mediaAddressFor } from './own-address.ts';
 
 /** What an exchange is made of; all of it may be real, or in memory for a test. */
 export interface ExchangeParts {
@@ -300,14 +301,6 @@ export class Exchange {
 function believe({ request }: ServerTransaction): string {
   const { uri } = request.method === 'REGISTER' ? request.to : request.from;
   return dialledNumber(uri) || 'anonymous';
-}
-
-/** Peers outside the local networks are told the public address, where there is one. */
-function mediaAddressFor({ sip, media }: ExchangeParts['config']): (flow: Flow) => string {
-  const local = new NetworkList(sip.local_networks);
-  const advertised = media.advertised_ip ?? sip.advertised_ip;
-  return ({ local: { address }, remote }) =>
-    advertised === null || local.contains(remote.address) ? address : advertised;
 }
 
 /** A name of ours where we have one, else the address that the phone knows us by: it can call back to either. */

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { talk } from '../world/talk.ts';
+import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 const publicIp = '203.0.113.5';
@@ -48,4 +50,52 @@ test('who calls us by our public address calls us', async () => {
   expect(call.statuses).toEqual([486]);
   world.settles();
   expect(world.network.toNobody).toEqual([]);
+});
+
+/**
+ * Every host of ours in what a phone was sent: in the Via of requests, in the From of those that begin a dialog (later
+ * ones repeat the phone's own words), in Contact (in a 200 to REGISTER it is the phone's), in o= and c=.
+ */
+function hostsIn(messages: readonly string[]): ReadonlySet<string> {
+  const hosts = messages.flatMap((text) => {
+    const isResponse = text.startsWith('SIP/2.0');
+    const via = isResponse ? [] : [...text.matchAll(/^Via: SIP\/2\.0\/\w+ ([^:;]+)/gm)];
+    const from = isResponse || /^To: .*;tag=/m.test(text) ? [] : [...text.matchAll(/^From: .*?@([^:;>]+)/gm)];
+    const contact = /^CSeq: \d+ REGISTER/m.test(text)
+      ? []
+      : [...text.matchAll(/^Contact: .*?<sips?:(?:[^@>]*@)?([^:;>]+)/gm)];
+    const sdp = [...text.matchAll(/^[oc]=.*IN IP4 (\S+)\r/gm)];
+    return [...via, ...from, ...contact, ...sdp].map((match) => match[1]!);
+  });
+  return new Set(hosts);
+}
+
+describe.each(['udp', 'tcp', 'tls'] as const)('Via, Contact, From and SDP of every message over %s', (transport) => {
+  const outside = { address: '198.51.100.20', contact: '192.168.1.20:5060' };
+
+  test.each([
+    ['inside', { transport }, { transport, ...outside }],
+    ['outside', { transport, ...outside }, { transport }],
+  ])('name us as the phone can reach us, when the one %s calls the other', async (_name, alice, bob) => {
+    await using world = await World.start({
+      config: { sip: { advertised_ip: publicIp, local_networks: ['10.0.0.0/8'] } },
+    });
+    const wire = new Wiretap(world.network);
+    const talking = await talk(world, { alice, bob });
+    // After the challenge, the INVITE with credentials and the answer: changes from both sides, and OPTIONS.
+    talking.call.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    talking.answered.reinvite({});
+    world.run(100);
+    expect([talking.call.last.status, talking.answered.last.status]).toEqual([200, 200]);
+    world.run(40_000);
+    talking.answered.hangUp();
+    world.run(100);
+    for (const phone of world.phones) {
+      const expected = phone.address === outside.address ? publicIp : exchangeIp;
+      expect(hostsIn(wire.to(phone.address))).toEqual(new Set([expected]));
+    }
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+    world.settles();
+  });
 });

@@ -1,5 +1,6 @@
 import { configSchema } from '../../src/app/config-schema.ts';
 import { Exchange } from '../../src/app/exchange.ts';
+import { advertiseFor } from '../../src/app/own-address.ts';
 import { type Log, randomToken, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
@@ -11,6 +12,7 @@ import {
   isWebSocket,
   MemoryNetwork,
   type MemoryNetworkOptions,
+  type MemoryTransportOptions,
   type StreamLimits,
   type TransportName,
 } from '../../src/sip/transport/index.ts';
@@ -80,11 +82,12 @@ export class World implements AsyncDisposable {
       random: this.random,
       log,
     });
+    const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>
       this.network.transport(
         name,
         { address: exchangeIp, port: exchangePorts[name] },
-        { connects: !isWebSocket(name), limits: options.streamLimits ?? {} },
+        { advertise, connects: !isWebSocket(name), limits: options.streamLimits ?? {} },
       ),
     );
     this.exchange = new Exchange({
@@ -124,7 +127,11 @@ export class World implements AsyncDisposable {
     const phone = new Phone({
       number,
       password: passwordOf(number),
-      transport: this.network.transport(transport, { address, port: 5060 }, browser ? { advertised: browser } : {}),
+      transport: this.network.transport(
+        transport,
+        { address, port: 5060 },
+        browser ? { advertise: () => browser } : behindNat(rest.contact),
+      ),
       address,
       ...(browser && { contact: browser.address }),
       server: { address: exchangeIp, port: exchangePorts[transport] },
@@ -194,6 +201,12 @@ export class World implements AsyncDisposable {
     await this.media.close();
     for (const phone of this.phones) await phone.close();
   }
+}
+
+/** Its Via, as its Contact, names the address that a phone knows of itself. */
+function behindNat(contact: string | undefined): MemoryTransportOptions {
+  const [address, port] = contact?.split(':') ?? [];
+  return address && port ? { advertise: () => ({ address, port: Number(port) }) } : {};
 }
 
 export function passwordOf(number: string): string {

@@ -102,7 +102,7 @@ describe('datagrams of the memory network', () => {
   test('a listener may have another address for its peers', async () => {
     const { host } = await setUp('udp');
     const advertised = { address: '203.0.113.1', port: 5060 };
-    const { transport } = await host({ address: '10.0.0.3', port: 5060 }, { advertised });
+    const { transport } = await host({ address: '10.0.0.3', port: 5060 }, { advertise: () => advertised });
     expect(transport.flowTo(alice)!.advertised).toEqual(advertised);
     expect(transport.advertised).toEqual([advertised]);
   });

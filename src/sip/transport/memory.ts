@@ -4,7 +4,7 @@ import { familyOf } from './family.ts';
 import { type MemoryPath, MemoryWire } from './memory-wire.ts';
 import type { StreamLimits } from './stream-limits.ts';
 import { StreamTransport } from './stream-transport.ts';
-import type { Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
+import type { Advertise, Flow, Transport, TransportName, TransportReceiver } from './transport.ts';
 import type { Wire, WireUser, Wiring } from './wire.ts';
 
 export interface MemoryNetworkOptions {
@@ -20,8 +20,8 @@ export interface MemoryNetworkOptions {
 }
 
 export interface MemoryTransportOptions {
-  /** Where peers are told the listener is. */
-  readonly advertised?: Address;
+  /** Where peers are told the listener is, if not at its own address. */
+  readonly advertise?: Advertise;
   readonly log?: Log;
   /** Whether it connects to others; default true. A WebSocket server does not, its phones do. */
   readonly connects?: boolean;
@@ -89,7 +89,7 @@ export class MemoryNetwork {
   transport(name: TransportName, address: Address, options: MemoryTransportOptions = {}): MemoryTransport {
     const listen = address.port === 0 ? { address: address.address, port: this.#freePort() } : address;
     if (name === 'udp') return new MemoryDatagrams(listen, options, this.#datagramPort(listen));
-    const { advertised, log = silentLog, limits, connects = true } = options;
+    const { advertise, log = silentLog, limits, connects = true } = options;
     return new StreamTransport({
       name,
       secure: name === 'tls' || name === 'wss',
@@ -97,7 +97,7 @@ export class MemoryNetwork {
       wiring: this.#wiring(name, listen, connects),
       clock: this.#options.clock,
       log,
-      advertise: advertised && (() => advertised),
+      advertise,
       limits: { ...unlimited, ...limits },
     });
   }
@@ -246,10 +246,10 @@ class MemoryDatagrams implements Transport {
   readonly #advertised: Advertised;
   #receiver: TransportReceiver | null = null;
 
-  constructor(local: Address, { advertised }: MemoryTransportOptions, port: DatagramPort) {
+  constructor(local: Address, { advertise }: MemoryTransportOptions, port: DatagramPort) {
     this.#local = local;
     this.#port = port;
-    this.#advertised = new Advertised(advertised && (() => advertised));
+    this.#advertised = new Advertised(advertise);
   }
 
   get addresses(): readonly Address[] {

@@ -56,7 +56,7 @@ describe('several transports in one layer', () => {
   test('hears what is sent to its listeners, to what they advertise and to its aliases', async () => {
     const { network } = setUp();
     const advertised = at('203.0.113.1', 5080);
-    const transport = network.transport('udp', at('10.0.0.1'), { advertised });
+    const transport = network.transport('udp', at('10.0.0.1'), { advertise: () => advertised });
     const layer = new TransportLayer({ transports: [transport], log: silentLog, aliases: ['203.0.113.2'] });
     await layer.start(deaf);
     expect(layer.flowTo('udp', at('10.0.0.9'))!.advertised).toEqual(advertised);
