@@ -124,6 +124,7 @@ export class Exchange {
         realm: sip.realm,
         isOwnHost: (host) => this.directory.isOwnHost(host),
         flows: this.transport,
+        onMoved: (contact, from, to) => this.userAgent.moveDialogs(contact, from, to),
       }),
     );
     const judge = this.#admission();

@@ -134,3 +134,43 @@ test('another phone of the same extension is not asked in the place of one whose
   expect(desk.log).toEqual([401, 200]);
   world.settles();
 });
+
+test('a phone whose NAT gave it a new port, and that has only registered anew, is asked and hung up on there', async () => {
+  await using world = await World.start();
+  const contact = '192.168.1.20:5060';
+  const { alice, bob, call } = await talk(world, { bob: { address: '198.51.100.1', contact } });
+  const moved = await world.phone('1002', { address: '198.51.100.2', contact });
+  moved.calls.push(...bob.calls);
+  bob.lastCall.moveTo(moved);
+  world.network.partition(bob.address);
+  moved.register();
+  world.run(100);
+  call.request('INFO', { body: 'x' });
+  world.run(100);
+  expect(call.last.status).toBe(200);
+  call.hangUp();
+  world.run(100);
+  expect(moved.log.slice(-2)).toEqual(['INFO', 'BYE']);
+  expect(alice.statuses('BYE')).toEqual([200]);
+  world.settles();
+});
+
+test('its neighbour behind the same NAT stays where it is when it gets the port that the first one had', async () => {
+  await using world = await World.start({ users: ['1001', '1002', '1003'] });
+  const { bob, call } = await talk(world, { bob: { address: '198.51.100.1', contact: '192.168.1.20:5060' } });
+  call.hangUp();
+  world.run(100);
+  const [first] = world.phones;
+  // The NAT has given the first one's port to the second, and then the first one shows up elsewhere.
+  const moved = await world.phone('1002', { address: '198.51.100.2', contact: '192.168.1.20:5060' });
+  const second = first!.call('1002');
+  world.run(50);
+  bob.lastCall.answer(200, { headers: { Contact: '<sip:1003@192.168.1.21:5060>' } });
+  world.run(100);
+  moved.register();
+  world.run(100);
+  second.hangUp();
+  world.run(100);
+  expect(bob.log.at(-1)).toBe('BYE');
+  world.settles();
+});

@@ -39,6 +39,8 @@ export interface RegistrarOptions {
   readonly realm: string;
   /** Whether a host name means this exchange. */
   readonly isOwnHost: (host: string) => boolean;
+  /** A phone that gave `contact` and was reached over `from` is reached over `to` now. */
+  readonly onMoved?: (contact: SipUri, from: Flow, to: Flow) => void;
   readonly flows: { flowTo(transport: TransportName, remote: Address, local?: Address): Flow | null };
 }
 
@@ -263,6 +265,9 @@ export class Registrar implements Disposable {
     }
     this.#put(entry);
     store.save(binding);
+    for (const { uri, flow: before } of replaces) {
+      if (before && entry.flow && before.id !== entry.flow.id) this.#options.onMoved?.(uri, before, entry.flow);
+    }
     if (known) return;
     log.info('binding added', { user, contact: binding.contact, transport: binding.transport, nat });
     this.#options.events.publish({ type: 'registration.added', at: clock.wall(), registration: factsOf(binding) });

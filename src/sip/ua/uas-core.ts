@@ -7,6 +7,7 @@ import {
   type SipRequest,
   type SipResponse,
   SipSyntaxError,
+  type SipUri,
 } from '../message/index.ts';
 import type { ServerTransaction, TransactionLayerUser } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
@@ -67,6 +68,15 @@ export class UasCore implements TransactionLayerUser {
   remove(dialog: Dialog): void {
     const { callId, localTag, remoteTag } = dialog.state;
     this.#dialogs.delete(dialogKey(callId, localTag, remoteTag));
+  }
+
+  /** Moves the dialogs over `from` whose peer is where `contact` says. */
+  moveDialogs(contact: SipUri, from: Flow, to: Flow): void {
+    for (const dialog of this.#dialogs.values()) {
+      const target = dialog.state.remoteTarget;
+      const same = target.kind === 'sip' && target.host === contact.host && target.port === contact.port;
+      if (same && dialog.flow.id === from.id) dialog.moveTo(to);
+    }
   }
 
   onRequest(transaction: ServerTransaction): void {

@@ -17,6 +17,7 @@ import {
   Route,
   SipRequest,
   type SipResponse,
+  type SipUri,
   sipUri,
   statelessTag,
   To,
@@ -187,6 +188,11 @@ export class UserAgent {
   /** Sends any other request outside a dialog. */
   request(method: string, request: OutOfDialogRequest, user: ClientTransactionUser): void {
     this.#transactions.request(this.#message(method, request), request.flow, user);
+  }
+
+  /** A phone that gave `contact` and was at the end of `from` is at the end of `to` now: so are its dialogs. */
+  moveDialogs(contact: SipUri, from: Flow, to: Flow): void {
+    this.#core.moveDialogs(contact, from, to);
   }
 
   /** Where the peer of `flow` reaches us; by a SIPS URI, where the flow is secure and it has used one (RFC 3261 §12.1.1). */
