@@ -60,6 +60,11 @@ export class Latch {
     return this.#learnedRtcp ?? this.#besideLearned ?? this.#sdpRtcp;
   }
 
+  /** Whether `rtcpTarget` follows from packets, not from the SDP alone. */
+  get hasLearnedRtcp(): boolean {
+    return this.#learnedRtcp !== null || this.#besideLearned !== null;
+  }
+
   /** A new description of the far end: whatever was learned counts no longer. */
   arm(remote: RemoteMedia | null, signalling: string | null, now: number): void {
     const ip = remote && canonicalIp(remote.address);

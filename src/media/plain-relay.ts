@@ -19,7 +19,7 @@ export interface PlainRelayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Further addresses that lead to our ports, such as the public one of a NAT: nothing is sent to our ports there. */
+  /** Further addresses that lead to our ports, such as the public one of a NAT. */
   readonly ownAddresses?: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export class PlainRelay implements MediaEngine {
     this.#pool = new PortPool(ports, clock, random);
     this.#host = {
       clock,
-      isOurs: (address) => this.#isOurs(address),
+      portsAt: (address) => this.#portsAt(address),
       portsOf: (pair) => this.#portsOf(pair),
       onEnd: (session) => this.#forget(session),
     };
@@ -135,10 +135,10 @@ export class PlainRelay implements MediaEngine {
     return ports;
   }
 
-  #isOurs(address: Address): boolean {
+  #portsAt(address: Address): LeasedPorts | null {
     const ports = this.#leases.get(address.port & ~1);
-    if (ports === undefined) return false;
-    return ports.pair.address === address.address || this.#ownAddresses.has(address.address);
+    if (ports === undefined) return null;
+    return ports.pair.address === address.address || this.#ownAddresses.has(address.address) ? ports : null;
   }
 
   #forget(session: RelaySession): void {

@@ -25,8 +25,8 @@ export interface LeasedPorts {
 /** What a leg needs of its surroundings. */
 export interface LegHost {
   readonly clock: Clock;
-  /** Whether the address is one of our own media ports, where nothing may be sent lest it goes round for ever. */
-  isOurs(address: Address): boolean;
+  /** Our own media ports, where the address is one of theirs. */
+  portsAt(address: Address): LeasedPorts | null;
 }
 
 /**
@@ -127,6 +127,12 @@ export class RelayLeg {
     if (peer !== null) peer.#sendRtcp(packet);
   }
 
+  /** Whether these are the ports that it takes its phone to be at. */
+  sendsTo(ports: LeasedPorts | null): boolean {
+    const { rtpTarget, rtcpTarget } = this.#latch;
+    return [rtpTarget, rtcpTarget].some((to) => to !== null && this.#host.portsAt(to) === ports);
+  }
+
   counters(): LegCounters {
     return {
       packetsReceived: this.#received.packets,
@@ -153,7 +159,7 @@ export class RelayLeg {
       return;
     }
     const to = this.#latch.rtpTarget;
-    if (this.#ports === null || to === null || this.#host.isOurs(to)) {
+    if (this.#ports === null || to === null || this.#comesBack(to, this.#latch.learned !== null)) {
       this.#undeliverable++;
       return;
     }
@@ -164,9 +170,19 @@ export class RelayLeg {
 
   #sendRtcp(packet: Uint8Array): void {
     const to = this.#latch.rtcpTarget;
-    if (this.#ports === null || to === null || this.#host.isOurs(to)) return;
+    if (this.#ports === null || to === null || this.#comesBack(to, this.#latch.hasLearnedRtcp)) return;
     this.#ports.rtcp.send(packet, to);
     this.#rtcpSent++;
+  }
+
+  /**
+   * Whether what is sent there would come to one of our own ports, and perhaps go round for ever. The address is an
+   * SDP's, or has been learned from packets: then a phone may be there all the same, whom a NAT shows as our public
+   * address and a port of ours. It is one unless the leg of that port sends to us.
+   */
+  #comesBack(to: Address, learned: boolean): boolean {
+    const own = this.#host.portsAt(to);
+    return own !== null && (!learned || (own.user?.sendsTo(this.#ports) ?? false));
   }
 
   #drop(from: Address): void {

@@ -52,6 +52,22 @@ test('who calls us by our public address calls us', async () => {
   expect(world.network.toNobody).toEqual([]);
 });
 
+test('a phone that its NAT shows as our public address and port is no loop, nor is one that has our private address', async () => {
+  await using world = await World.start({ config });
+  const inside = await world.registered('1001');
+  inside.habits.onInvite = 486;
+  for (const where of [
+    { address: publicIp, contact: '10.0.0.20:5060' },
+    { address: '198.51.100.20', contact: `${exchangeIp}:5060` },
+  ]) {
+    const phone = await world.registered('1002', where);
+    const call = phone.call('1001');
+    world.run(50);
+    expect(call.statuses).toEqual([486]);
+  }
+  world.settles();
+});
+
 /**
  * Every host of ours in what a phone was sent: in the Via of requests, in the From of those that begin a dialog (later
  * ones repeat the phone's own words), in Contact (in a 200 to REGISTER it is the phone's), in o= and c=.

@@ -81,6 +81,7 @@ export class World implements AsyncDisposable {
       clock: this.clock,
       random: this.random,
       log,
+      ownAddresses: [settings.media.advertised_ip, settings.sip.advertised_ip].filter((address) => address !== null),
     });
     const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>

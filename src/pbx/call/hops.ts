@@ -17,9 +17,10 @@ export function checkHops(request: SipRequest, isOurs: IsOurs): void {
   if (maxForwardsOf(request) === 0) throw new SipError(483, 'Too Many Hops');
   for (const [index, { host, port, transport, params }] of request.headers.all(Via).entries()) {
     // Ours always names its port.
-    if (port === null) continue;
+    if (port === null || !isOurs(host, port, transport)) continue;
     // A phone behind a NAT may have our own private address; where it really is says `received`. Over UDP `rport`
-    // says more: we send from where we listen, a phone on this machine from somewhere else.
+    // says more: we send from where we listen, a phone on this machine from somewhere else. Alone they say nothing: a
+    // NAT may show a phone as our public address.
     const rport = index === 0 && transport === 'UDP' ? Number(params.get('rport')) : 0;
     if (isOurs(params.get('received') ?? host, rport || port, transport)) throw new SipError(482, 'Loop Detected');
   }
