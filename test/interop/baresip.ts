@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { Folder, Protocol } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
+import { type Place, thisMachine } from './place.ts';
 import { eventually, Program } from './program.ts';
 import { tone, wavFile } from './tone.ts';
 
@@ -20,6 +21,12 @@ export interface BaresipOptions {
   readonly address?: string;
   /** The URI of the proxy that everything goes to. */
   readonly proxy?: string;
+  /** Where it runs; this machine by default. */
+  readonly place?: Place;
+  /** Its ports, where they are not to be free ones: of SIP, and the first of eight of RTP. */
+  readonly ports?: { readonly sip: number; readonly rtp: number };
+  /** s between two registrations. */
+  readonly interval?: number;
 }
 
 interface BaresipEvent {
@@ -38,11 +45,11 @@ export class Baresip implements AsyncDisposable {
   readonly number: string;
   readonly #program: Program;
   readonly #recordings: string;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #events: BaresipEvent[] = [];
   #received = '';
 
-  private constructor(number: string, program: Program, recordings: string, socket: Socket) {
+  private constructor(number: string, program: Program, recordings: string, socket: Duplex) {
     this.number = number;
     this.#program = program;
     this.#recordings = recordings;
@@ -54,10 +61,12 @@ export class Baresip implements AsyncDisposable {
   /** Starts it and waits until it is registered. */
   static async start(options: BaresipOptions): Promise<Baresip> {
     const { folder, number, password, exchange, protocol, answers = false, address = '127.0.0.1' } = options;
+    const { place = thisMachine, interval = 60 } = options;
     const home = folder.file(`baresip-${number}`);
     mkdirSync(home);
     // Its TLS port is the one after that of UDP and TCP.
-    const [sip, control, rtp] = [await freePorts(2), await freePorts(2), await freePorts(8)];
+    const { sip, rtp } = options.ports ?? { sip: await freePorts(2), rtp: await freePorts(8) };
+    const control = await freePorts(2);
     writeFileSync(join(home, 'tone.wav'), wavFile(tone(options.tone, 30)));
     writeFileSync(join(home, 'contacts'), '');
     const account = [
@@ -66,7 +75,7 @@ export class Baresip implements AsyncDisposable {
       `auth_pass=${password}`,
     ];
     if (options.proxy !== undefined) account.push(`outbound="${options.proxy}"`);
-    const more = ['regint=60', 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
+    const more = [`regint=${interval}`, 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
     writeFileSync(join(home, 'accounts'), `${[...account, ...more].join(';')}\n`);
     const host = address.includes(':') ? `[${address}]` : address;
     const config = [
@@ -85,10 +94,10 @@ export class Baresip implements AsyncDisposable {
       `ctrl_tcp_listen 127.0.0.1:${control}`,
     ];
     writeFileSync(join(home, 'config'), `${config.join('\n')}\n`);
-    const program = new Program('baresip', ['-f', home], { cwd: home });
+    const program = new Program('baresip', ['-f', home], { cwd: home, place });
     try {
       await program.printed((output) => (output.includes('baresip is ready') ? true : null));
-      const phone = new Baresip(number, program, home, connect(control, '127.0.0.1'));
+      const phone = new Baresip(number, program, home, place.connect(control));
       await program.printed((output) => (/200 OK .*\[\d+ binding/.test(output) ? true : null));
       return phone;
     } catch (error) {

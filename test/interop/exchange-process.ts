@@ -1,10 +1,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExchangeStatus, Stats } from '../../src/http/index.ts';
 import type { Cdr } from '../../src/pbx/records/index.ts';
 import { freePorts } from './free-ports.ts';
+import { type Place, thisMachine } from './place.ts';
 import { type Exit, eventually, Program } from './program.ts';
 
 const main = fileURLToPath(new URL('../../src/app/main.ts', import.meta.url));
@@ -21,6 +23,14 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+/** A message of `logs/sip_traffic_*.log`. */
+export interface TracedMessage {
+  readonly direction: 'in' | 'out';
+  /** `host:port` of the phone, or of the NAT before it. */
+  readonly peer: string;
+  readonly text: string;
+}
+
 export interface StartOptions {
   /** Sections of the configuration, over those that give the exchange ports of its own. `null`: no file at all. */
   readonly config?: Readonly<Record<string, object>> | null;
@@ -29,6 +39,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** The folder to run in; a new one by default, removed in the end. */
   readonly folder?: Folder;
+  /** Where it runs; this machine by default. */
+  readonly place?: Place;
 }
 
 /** A folder of its own for a test, removed with all that is in it. */
@@ -50,12 +62,14 @@ export function runExchange(
   folder: Folder,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  place: Place = thisMachine,
 ): Program {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SIP_PBX_')));
   return new Program(process.execPath, [main, ...args], {
     cwd: folder.path,
     env: { ...own, NO_COLOR: '1', ...env },
     lifetime: 120_000,
+    place,
   });
 }
 
@@ -65,29 +79,32 @@ export class ExchangeProcess implements AsyncDisposable {
   readonly program: Program;
   readonly #ownsFolder: boolean;
   readonly #ready: LogLine;
+  readonly #place: Place;
 
-  private constructor(program: Program, folder: Folder, ownsFolder: boolean, ready: LogLine) {
+  private constructor(program: Program, folder: Folder, ownsFolder: boolean, ready: LogLine, place: Place) {
     this.program = program;
     this.folder = folder;
     this.#ownsFolder = ownsFolder;
     this.#ready = ready;
+    this.#place = place;
   }
 
   /** Starts it and waits until it is ready for calls. */
-  static async start({ config = {}, env = {}, args = [], folder }: StartOptions = {}): Promise<ExchangeProcess> {
-    const place = folder ?? new Folder();
-    const file = config === null ? [] : ['--config', await writeConfig(place, config)];
-    const program = runExchange(place, [...file, ...args], env);
+  static async start(options: StartOptions = {}): Promise<ExchangeProcess> {
+    const { config = {}, env = {}, args = [], folder = new Folder(), place = thisMachine } = options;
+    const ownsFolder = options.folder === undefined;
+    const file = config === null ? [] : ['--config', await writeConfig(folder, config)];
+    const program = runExchange(folder, [...file, ...args], env, place);
     try {
       const ready = await program.printed((output) =>
         logOf(output).find(({ message }) => message === 'sip-pbx is ready'),
       );
-      const exchange = new ExchangeProcess(program, place, folder === undefined, ready);
+      const exchange = new ExchangeProcess(program, folder, ownsFolder, ready, place);
       await eventually('the exchange is ready', async () => (await exchange.get('/ready')).status === 200);
       return exchange;
     } catch (error) {
       await program[Symbol.asyncDispose]();
-      if (folder === undefined) place[Symbol.dispose]();
+      if (ownsFolder) folder[Symbol.dispose]();
       throw error;
     }
   }
@@ -103,6 +120,15 @@ export class ExchangeProcess implements AsyncDisposable {
 
   log(): readonly LogLine[] {
     return logOf(this.program.output);
+  }
+
+  /** Every SIP message that it has traced so far, in order. */
+  traffic(): readonly TracedMessage[] {
+    const directory = this.folder.file('logs');
+    return readdirSync(directory)
+      .filter((name) => name.startsWith('sip_traffic_'))
+      .sort()
+      .flatMap((name) => messagesOf(readFileSync(join(directory, name), 'utf8')));
   }
 
   /** Every record in the CDR files. */
@@ -124,8 +150,8 @@ export class ExchangeProcess implements AsyncDisposable {
   }
 
   get(path: string): Promise<Response> {
-    const page = String(this.#ready[path === '/metrics' ? 'metrics' : 'health']).replace(/\/\w+$/, path);
-    return fetch(page, { signal: AbortSignal.timeout(5000) });
+    const { port } = new URL(String(this.#ready[path === '/metrics' ? 'metrics' : 'health']));
+    return getPage(this.#place, Number(port), path);
   }
 
   async stats(): Promise<Stats> {
@@ -178,6 +204,33 @@ export async function writeConfig(folder: Folder, sections: Readonly<Record<stri
   const file = folder.file('config.yaml');
   writeFileSync(file, JSON.stringify(config, null, 2));
   return file;
+}
+
+function messagesOf(trace: string): readonly TracedMessage[] {
+  const heads = [...trace.matchAll(/^\S+Z (in|out) \w+ \S+ (?:<-|->) (\S+) \d+ bytes\n/gm)];
+  return heads.map((head, index) => ({
+    direction: head[1] === 'in' ? 'in' : 'out',
+    peer: head[2]!,
+    text: trace.slice(head.index + head[0].length, heads[index + 1]?.index),
+  }));
+}
+
+/** Fetches a page of the loopback address of a place. */
+async function getPage(place: Place, port: number, path: string): Promise<Response> {
+  if (place === thisMachine) return fetch(`http://${loopback}:${port}${path}`, { signal: AbortSignal.timeout(5000) });
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const options = {
+    path,
+    headers: { connection: 'close' },
+    createConnection: () => place.connect(port),
+    timeout: 5000,
+  };
+  get(options, async (page) => {
+    const parts: string[] = [];
+    for await (const part of page.setEncoding('utf8')) parts.push(part);
+    resolve(new Response(parts.join(''), { status: page.statusCode ?? 500 }));
+  }).on('error', reject);
+  return promise;
 }
 
 function logOf(output: string): readonly LogLine[] {

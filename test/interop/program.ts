@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type Place, thisMachine } from './place.ts';
 
 /** How a program has ended. */
 export interface Exit {
@@ -29,11 +30,12 @@ export class Program implements AsyncDisposable {
       readonly typed?: boolean;
       /** The signal that surely ends it; SIGTERM for one that has children to end. */
       readonly killedBy?: NodeJS.Signals;
+      readonly place?: Place;
     },
   ) {
     this.name = command;
     this.#killedBy = options.killedBy ?? 'SIGKILL';
-    this.#child = spawn(command, args, {
+    this.#child = spawn(...(options.place ?? thisMachine).commandLine(command, args), {
       cwd: options.cwd,
       env: options.env ?? process.env,
       stdio: [options.typed ? 'pipe' : 'ignore', 'pipe', 'pipe'],

@@ -9,6 +9,9 @@ const packages = {
   sox: 'sox',
   linphonec: 'linphone-cli',
   kamailio: 'kamailio kamailio-tls-modules',
+  ip: 'iproute2',
+  nft: 'nftables',
+  tc: 'iproute2',
 } as const;
 
 export type Tool = keyof typeof packages;
