@@ -59,6 +59,7 @@ export class Exchange {
   readonly registrar: Registrar;
   readonly calls: CallService;
   readonly messages: MessageRelay;
+  readonly extensionStates: ExtensionStates;
   readonly notifier: Notifier;
   readonly messageWaiting = new MessageWaiting();
   readonly guard: Guard;
@@ -134,6 +135,9 @@ export class Exchange {
       return user;
     };
     serveRegistrations({ userAgent: this.userAgent, registrar: this.registrar, admit });
+    this.extensionStates = this.#scope.own(
+      new ExtensionStates(this.events, (extension) => this.registrar.knows(extension)),
+    );
     this.notifier = this.#watching(admit);
     const context: CallContext = {
       userAgent: this.userAgent,
@@ -210,8 +214,7 @@ export class Exchange {
   #watching(admit: Admit): Notifier {
     const { clock, random } = this.#parts;
     const log = this.#parts.log.child({ logger: 'presence' });
-    const { userAgent, directory, messageWaiting } = this;
-    const states = this.#scope.own(new ExtensionStates(this.events, (extension) => this.registrar.knows(extension)));
+    const { userAgent, directory, messageWaiting, extensionStates: states } = this;
     const publications = this.#scope.own(
       new Publications({
         userAgent,

@@ -99,6 +99,8 @@ describe('a busy lamp (RFC 6665, RFC 4235)', () => {
     const watch = await lamp(world);
     leg(world, 'confirmed', { extension: '1003' });
     world.run(5000);
+    leg(world, 'terminated', { extension: '1003' });
+    world.run(5000);
     expect(watch.notifications).toHaveLength(1);
     unsubscribe(world, watch);
     world.settles();

@@ -167,7 +167,7 @@ export class World implements AsyncDisposable {
 
   /** What of the exchange is still alive that only a call or a request should keep alive. */
   leftovers(): Record<string, number> {
-    const { transactions, userAgent, calls, registrar, notifier, guard } = this.exchange;
+    const { transactions, userAgent, calls, registrar, notifier, extensionStates, guard } = this.exchange;
     // Bindings keep one timer for the next that expires, bans another; phones behind a NAT are kept alive by others.
     const waiting = (registrar.count > 0 ? 1 : 0) + (guard.figures.bansActive > 0 ? 1 : 0);
     const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - waiting;
@@ -178,6 +178,7 @@ export class World implements AsyncDisposable {
       dialogs: userAgent.dialogs,
       calls: calls.active,
       subscriptions: notifier.count,
+      'lamps lit': extensionStates.busy,
       'media ports': inUse,
       timers,
     };

@@ -21,6 +21,11 @@ export class ExtensionStates implements Disposable {
     this.#listeners.push(listener);
   }
 
+  /** Extensions that have calls. */
+  get busy(): number {
+    return this.#legs.size;
+  }
+
   /** The live calls of the extension's phones, in the order in which they began. */
   dialogsOf(extension: string): readonly LegFacts[] {
     return [...(this.#legs.get(extension)?.values() ?? [])];
