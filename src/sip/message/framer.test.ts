@@ -129,6 +129,7 @@ describe('streams that cannot be framed any more', () => {
 
   test('another protocol', () => {
     expect(frames('GET / HTTP/1.1\r\nHost: h\r\n\r\n')).toEqual([400]);
+    expect(frames('POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na=bPOST / HTTP/1.1\r\n\r\n')).toEqual([400]);
   });
 });
 

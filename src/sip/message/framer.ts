@@ -186,8 +186,12 @@ function isCrlf(buffer: Buffer, at: number, end: number): boolean {
   return at + 1 < end && buffer[at] === code.cr && buffer[at + 1] === code.lf;
 }
 
-/** The Content-Length that a complete head states. Throws SipSyntaxError where there is none, or no single one. */
+/**
+ * The Content-Length that a complete head states. Throws SipSyntaxError where there is none, or no single one, and where
+ * another protocol is spoken: HTTP has a Content-Length too.
+ */
 function contentLengthOf(head: string): number {
+  if (!/^[^\n]*SIP\//i.test(head)) throw new SipSyntaxError('not SIP');
   let length = -1;
   for (let start = head.indexOf('\n') + 1; start < head.length; ) {
     let lf = head.indexOf('\n', start);
