@@ -19,6 +19,7 @@ type Edit = (text: string, heard: readonly string[]) => string;
 
 const methods = [
   ...['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'REGISTER', 'PRACK', 'REFER', 'MESSAGE', 'X'],
+  ...['SUBSCRIBE', 'NOTIFY', 'PUBLISH'],
 ] as const;
 
 const lineOf = (text: string, name: RegExp): string | undefined => text.split('\r\n').find((line) => name.test(line));
@@ -74,6 +75,8 @@ const added = fc
     ...['Require: 100rel', 'Max-Forwards: 0', 'Route: <sip:198.51.100.1;lr>', 'Record-Route: <sip:198.51.100.2;lr>'],
     ...['Contact: <sip:victim@198.51.100.3>', 'Contact: *', 'Expires: 0', 'Path: <sip:198.51.100.4;lr>', 'Subject: x'],
     ...['Via: SIP/2.0/UDP 198.51.100.5;branch=z9hG4bKx', 'Content-Type: text/plain', 'Max-Breadth: 0', 'Reason: x'],
+    ...['Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKself', 'Expires: 4294967295', 'Min-SE: 1', 'Event: dialog'],
+    ...['Session-Expires: 1', 'Content-Disposition: x;handling=optional', 'Content-Type: multipart/mixed;boundary=x'],
     ...[
       'Replaces: 1;to-tag=2;from-tag=3',
       'Refer-To: <sip:198.51.100.6>',
@@ -92,6 +95,46 @@ const moved = fc.constantFrom('198.51.100.7', '10.0.0.1', '[2001:db8::1]', 'evil
     (text) =>
       text.replace(/10\.0\.0\.1\d/g, host),
 );
+
+/** A Content-Length that does not fit, is none, or stands there twice. */
+const relengthed = fc.constantFrom('0', '1', '70000', '4294967296', '-1', 'x', '5\r\nl: 6', '\r\n ').map(
+  (length): Edit =>
+    (text) =>
+      text.replace(/^Content-Length: *\d*/im, `Content-Length: ${length}`),
+);
+
+const compactNames: Readonly<Record<string, string>> = {
+  via: 'v',
+  from: 'f',
+  to: 't',
+  contact: 'm',
+  'call-id': 'i',
+  'content-length': 'l',
+};
+
+/** The same in another spelling: nothing may depend on it. */
+const respelled = fc
+  .constantFrom<Edit>(
+    (text) => text.replace(/;/g, '\r\n\t;'),
+    (text) => text.replace(/\r\n/g, '\n'),
+    (text) => text.replace(/^[\w-]+(?=:)/gm, (name) => name.toLowerCase()),
+    (text) =>
+      text.replace(
+        /^(Via|From|To|Contact|Call-ID|Content-Length)(?=:)/gim,
+        (name) => compactNames[name.toLowerCase()] ?? name,
+      ),
+    (text) => text.replace(/: /g, ' :\t'),
+  )
+  .map((edit): Edit => edit);
+
+/** The body as one part of several, within another. */
+const wrapped = fc.constant<Edit>((text) => {
+  const [head = '', body = ''] = text.split('\r\n\r\n', 2);
+  const inner = `--i\r\nContent-Type: application/sdp\r\n\r\n${body}\r\n--i--`;
+  const outer = `--o\r\nContent-Type: multipart/related;boundary=i\r\n\r\n${inner}\r\n--o--\r\n`;
+  const fields = head.replace(/^Content-(Type|Length):.*\r?\n?/gim, '').trimEnd();
+  return `${fields}\r\nContent-Type: multipart/mixed;boundary="o"\r\nContent-Length: ${outer.length}\r\n\r\n${outer}`;
+});
 
 const cutShort = fc.nat(9_999).map(
   (place): Edit =>
@@ -116,6 +159,9 @@ const edit = fc.oneof(
   { weight: 1, arbitrary: untagged },
   { weight: 2, arbitrary: added },
   { weight: 1, arbitrary: moved },
+  { weight: 1, arbitrary: relengthed },
+  { weight: 1, arbitrary: respelled },
+  { weight: 1, arbitrary: wrapped },
   { weight: 1, arbitrary: cutShort },
   { weight: 1, arbitrary: flipped },
 );
