@@ -10,7 +10,10 @@ export function advertiseFor({ advertised_ip: publicAddress, local_networks: net
 }
 
 /** What SDP says on a flow. */
-export function mediaAddressFor({ sip, media }: Pick<Config, 'sip' | 'media'>): (flow: Flow) => string {
+export function mediaAddressFor({
+  sip,
+  media,
+}: Pick<Config, 'sip' | 'media'>): (flow: Pick<Flow, 'local' | 'remote'>) => string {
   const ownAddress = ownAddressFor(media.advertised_ip ?? sip.advertised_ip, sip.local_networks);
   return ({ local, remote }) => ownAddress(local.address, remote.address);
 }

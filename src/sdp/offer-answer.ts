@@ -135,6 +135,11 @@ export class LegNegotiation {
     return received !== null && formatSessionDescription(received) === formatSessionDescription(remote);
   }
 
+  /** Descriptions name this media address from now on; o= keeps the one that the session began with (RFC 8866 section 5.2). */
+  relocate(localAddress: string): void {
+    this.#state = { ...this.#state, localAddress };
+  }
+
   /** The direction that we would offer: see `NegotiationState.wish`. */
   get wish(): Direction {
     return this.#state.wish;
@@ -244,7 +249,7 @@ export class LegNegotiation {
   #describe(media: readonly MediaStream[]): SessionDescription {
     const { sessionId, localAddress: address, sent } = this.#state;
     const describe = (version: string): SessionDescription => ({
-      origin: { username: '-', sessionId, version, address },
+      origin: { username: '-', sessionId, version, address: sent?.origin.address ?? address },
       name: '-',
       media,
     });

@@ -155,6 +155,26 @@ test('a phone whose NAT gave it a new port, and that has only registered anew, i
   world.settles();
 });
 
+test('a phone whose NAT gave it a new address is heard from there once it has registered anew', async () => {
+  await using world = await World.start();
+  const contact = '192.168.1.20:5060';
+  const talking = await talk(world, { bob: { address: '198.51.100.1', contact } });
+  const { bob, answered } = talking;
+  expect(heardWhenBothSpeak(world, talking)).toContain('bob');
+  const moved = await world.phone('1002', { address: '198.51.100.2', contact });
+  moved.calls.push(...bob.calls);
+  answered.moveTo(moved);
+  const now = { ...talking, bob: moved };
+  expect(heardWhenBothSpeak(world, now)).toEqual([]);
+  moved.register();
+  // What was learned of it is forgotten after three seconds of silence.
+  world.run(3000);
+  expect(heardWhenBothSpeak(world, now)).toContain('bob');
+  expect(heardWhenBothSpeak(world, now)).toEqual(['alice', 'bob']);
+  answered.hangUp();
+  world.settles();
+});
+
 test('its neighbour behind the same NAT stays where it is when it gets the port that the first one had', async () => {
   await using world = await World.start({ users: ['1001', '1002', '1003'] });
   const { bob, call } = await talk(world, { bob: { address: '198.51.100.1', contact: '192.168.1.20:5060' } });

@@ -70,6 +70,39 @@ test('a phone that its NAT shows as our public address and port is no loop, nor 
   world.settles();
 });
 
+/** The address in c=. */
+const connectionIn = (sdp: string | null) => /^c=IN IP4 (\S+)/m.exec(sdp ?? '')?.[1];
+
+test('a phone that leaves the building is told the public address in the next description, and one that comes back ours', async () => {
+  await using world = await World.start({ config });
+  const { alice, bob, call, answered } = await talk(world);
+  const [originAtFirst] = /^o=.*/m.exec(call.remoteSdp ?? '') ?? [];
+  expect(connectionIn(call.remoteSdp)).toBe(exchangeIp);
+  const outside = await world.phone('1001', { address: '198.51.100.20' });
+  outside.calls.push(call);
+  call.moveTo(outside);
+  call.reinvite({ sdp: outside.media.describe({}) });
+  world.run(100);
+  expect(connectionIn(call.remoteSdp)).toBe(publicIp);
+  // The session is the same (RFC 8866 §5.2), only its version has risen.
+  const [originNow] = /^o=.*/m.exec(call.remoteSdp ?? '') ?? [];
+  expect(originNow?.split(' ').toSpliced(2, 1)).toEqual(originAtFirst?.split(' ').toSpliced(2, 1));
+  expect(originNow).not.toBe(originAtFirst);
+  expect(connectionIn(answered.remoteSdp)).toBe(exchangeIp);
+  call.moveTo(alice);
+  call.request('INFO', { body: 'x' });
+  world.run(100);
+  answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  expect(answered.last.status).toBe(200);
+  expect(connectionIn(call.remoteSdp)).toBe(exchangeIp);
+  answered.hangUp();
+  world.run(100);
+  expect(alice.log.at(-1)).toBe('BYE');
+  expect(bob.statuses('BYE')).toEqual([200]);
+  world.settles();
+});
+
 /**
  * Every host of ours in what a phone was sent: in the Via of requests, in the From of those that begin a dialog (later
  * ones repeat the phone's own words), in Contact (in a 200 to REGISTER it is the phone's), in o= and c=.

@@ -26,7 +26,7 @@ export interface CallContext {
   readonly limits: CallLimits;
   readonly codecPriority: readonly string[];
   /** The address for media that the peer of `flow` is told. */
-  mediaAddress(flow: Flow): string;
+  mediaAddress(flow: Pick<Flow, 'local' | 'remote'>): string;
   /** The name of an extension, null where it has none. */
   displayName(extension: string): string | null;
   /** The fields that tell the phone of `flow` whom it speaks to (RFC 3325, RFC 5876). */

@@ -24,6 +24,11 @@ export class CallMedia {
     this.#onIdle = onIdle;
   }
 
+  /** Whether packets flow. */
+  get connected(): boolean {
+    return this.#session !== null;
+  }
+
   /**
    * Lets packets flow between the two legs as they have negotiated. The silence of both is watched only in a call that
    * is `answered` and on hold on neither side.

@@ -211,6 +211,10 @@ export class Call implements SetupHost {
     this.#conversation?.onRequestCancelled(invite);
   }
 
+  onMoved(from: 'caller' | 'callee', dialog: Dialog): void {
+    this.#conversation?.onMoved(from, dialog);
+  }
+
   #after(ms: number, ending: () => Ending): void {
     this.#timer = this.context.clock.after(ms, () => this.#endBy(ending));
   }

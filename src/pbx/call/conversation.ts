@@ -70,6 +70,14 @@ export class Conversation {
     for (const change of this.#changes) if (change.transaction === invite) change.cancel();
   }
 
+  /** A phone is elsewhere now: its media may come from there, and it may have to be told another address of ours. */
+  onMoved(party: 'caller' | 'callee', dialog: Dialog): void {
+    const { leg, dialog: own } = this[party];
+    if (dialog !== own) return;
+    leg.follow(dialog.flow);
+    if (this.#media.connected) this.connect();
+  }
+
   /** Lets packets flow as the two legs have agreed. */
   connect(): void {
     for (const { leg, dialog, report } of [this.caller, this.callee]) {

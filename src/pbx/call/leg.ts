@@ -11,6 +11,7 @@ export class Leg implements Disposable {
   signalling: string;
   negotiation: LegNegotiation;
   readonly #media: MediaEngine;
+  readonly #addressFor: CallContext['mediaAddress'];
   /** Counts up when a description that was only a preview becomes final, so that the latch is learned anew. */
   generation = 0;
 
@@ -21,12 +22,19 @@ export class Leg implements Disposable {
     this.port = port;
     this.signalling = flow.remote.address;
     this.#media = context.media;
+    this.#addressFor = (way) => context.mediaAddress(way);
     this.negotiation = new LegNegotiation({
       sessionId: newSessionId(context),
       localAddress: context.mediaAddress(flow),
       localPort: port.port,
       codecPriority: context.codecPriority,
     });
+  }
+
+  /** The phone is at the end of `flow` now: the next description names our port as it can be reached from there. */
+  follow({ remote }: Flow): void {
+    this.signalling = remote.address;
+    this.negotiation.relocate(this.#addressFor({ local: this.port, remote }));
   }
 
   /** What the relay is to do with this leg's packets when they go to `other`. */

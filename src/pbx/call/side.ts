@@ -23,12 +23,14 @@ export interface Side {
  * A phone whose connection was lost is asked over the one that it has registered on since, if there is one: with the
  * same Contact, or, as many choose a new port for each connection, as the only one of that host.
  */
-export function follow({ extension, dialog }: Side, dialPlan: DialPlan): void {
+export function follow({ extension, dialog, leg }: Side, dialPlan: DialPlan): void {
   if (!dialog.flow.closed) return;
   const known = dialog.state.remoteTarget;
   const targets = dialPlan.targetsOf(extension).filter(({ uri }) => hostOf(uri) === hostOf(known));
   const target = targets.find(({ uri }) => sameUri(uri, known)) ?? (targets.length === 1 ? targets[0] : undefined);
-  if (target) dialog.moveTo(target.flow);
+  if (!target) return;
+  dialog.moveTo(target.flow);
+  leg.follow(target.flow);
 }
 
 function hostOf(uri: Uri): string | null {
@@ -40,6 +42,7 @@ export interface RequestTaker {
   post(step: Step): void;
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void;
   onRequestCancelled(invite: ServerTransaction): void;
+  onMoved(from: 'caller' | 'callee', dialog: Dialog): void;
 }
 
 /** The ears of a dialog: each request becomes a step of the call that the phone is in. */
@@ -60,6 +63,7 @@ export function dialogUser(
         },
       }),
     onCancel: (invite) => taker.post({ name: 'CANCEL', run: () => taker.onRequestCancelled(invite) }),
+    onMoved: (dialog) => taker.post({ name: 'moved', run: () => taker.onMoved(from, dialog) }),
   };
 }
 

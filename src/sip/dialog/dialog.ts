@@ -29,6 +29,8 @@ export interface DialogUser {
   onRequest(transaction: ServerTransaction, dialog: Dialog): void;
   /** The peer cancels a re-INVITE that we have not answered. */
   onCancel?(invite: ServerTransaction): void;
+  /** The peer is at the end of another flow now, that of `dialog`. */
+  onMoved?(dialog: Dialog): void;
 }
 
 /** What is said in an answer besides the dialog's own header fields. */
@@ -412,6 +414,7 @@ export class Dialog {
     this.#flow = flow;
     this.#hold = flow.hold();
     before[Symbol.dispose]();
+    this.user.onMoved?.(this);
   }
 
   #message(method: string, sequence: number, { headers, body, contentType }: DialogRequest): SipRequest {
