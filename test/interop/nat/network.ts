@@ -150,18 +150,22 @@ export class Host implements Place {
 /** The router of a home or an office. */
 export class Nat {
   readonly host: Host;
-  readonly #outerAddress: string;
+  #outerAddress: string;
 
   constructor(host: Host, outerAddress: string) {
     this.host = host;
     this.#outerAddress = outerAddress;
   }
 
-  /** Forgets every mapping, as after a restart: what comes from outside finds nobody, what leaves gets a new port. */
-  async forget(): Promise<void> {
+  /**
+   * Forgets every mapping, as after a restart: what comes from outside finds nobody, what leaves gets a new port. At
+   * another outer address from now on, where one is given.
+   */
+  async forget(next = this.#outerAddress): Promise<void> {
     // The kernel drops what is masqueraded behind an address together with the address.
     await this.host.removeAddress(this.#outerAddress, 'outside');
-    await this.host.addAddress(this.#outerAddress, 'outside');
+    this.#outerAddress = next;
+    await this.host.addAddress(next, 'outside');
   }
 
   /**
