@@ -138,6 +138,37 @@ describe('a webhook', () => {
     expect(queue.deliveries).toEqual([]);
   });
 
+  test('of a ban tells of whom, for what and until when', async () => {
+    const { posts, webhooks } = setUp();
+    await webhooks.start();
+    const at = 1_736_071_200_000;
+    const ban = {
+      source: '2001:db8::/64',
+      aor: '1001@sip-pbx',
+      failures: 10,
+      repetition: 2,
+      bannedAt: at,
+      until: at + 1_200_000,
+    };
+    webhooks.handle({ type: 'ban.added', at, ban });
+    await settled();
+    await posts[0]?.answer(200);
+    webhooks.handle({ type: 'ban.lifted', at: ban.until, ban, cause: 'expired' });
+    await settled();
+    const data = {
+      source: '2001:db8::/64',
+      aor: '1001@sip-pbx',
+      failures: 10,
+      repetition: 2,
+      banned_at: '2025-01-05T10:00:00.000Z',
+      until: '2025-01-05T10:20:00.000Z',
+    };
+    expect(posts.map(({ body }) => JSON.parse(body))).toMatchObject([
+      { type: 'ban.added', timestamp: '2025-01-05T10:00:00.000Z', data },
+      { type: 'ban.lifted', timestamp: '2025-01-05T10:20:00.000Z', data: { ...data, cause: 'expired' } },
+    ]);
+  });
+
   test('goes to every URL, each with its own fate', async () => {
     const other = 'https://other.example/';
     const { posts, queue, webhooks } = setUp({ webhook_urls: [url, other] }, (posted) =>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type LogFields, silentLog } from '../../src/base/index.ts';
 import { Guesser } from '../world/guesser.ts';
+import type { Phone } from '../world/phone.ts';
 import { talk } from '../world/talk.ts';
 import { MemoryBans, World } from '../world/world.ts';
 
@@ -8,6 +9,14 @@ const minute = 60_000;
 const attacker = '10.0.0.66';
 
 const bans = (world: World) => world.events.filter(({ type }) => type.startsWith('ban.'));
+
+/** What the phone's REGISTER is answered; null when that is nothing. */
+function registersAnew(world: World, phone: Phone): number | null {
+  phone.registration = null;
+  phone.register();
+  world.run(100);
+  return phone.registration;
+}
 
 describe('who guesses passwords', () => {
   test('is banned with the tenth failure within a minute: no answer any more, to nothing, not even a ping', async () => {
@@ -181,9 +190,7 @@ describe('nobody is banned', () => {
       });
     }
     expect(world.exchange.guard.figures).toMatchObject({ failures: 0, bans: 0 });
-    alice.register();
-    world.run(100);
-    expect(alice.registration).toBe(200);
+    expect(registersAnew(world, alice)).toBe(200);
     world.settles();
   });
 
@@ -211,9 +218,7 @@ describe('a good phone at the address of an attacker', () => {
     neighbour.guesses('1003', 3);
     expect(bans(world)).toMatchObject([{ ban: { source: alice.address } }]);
 
-    alice.register();
-    world.run(100);
-    expect(alice.registration).toBe(200);
+    expect(registersAnew(world, alice)).toBe(200);
     call.reinvite({ direction: 'sendonly' });
     world.run(100);
     expect(call.last.status).toBe(200);
@@ -250,9 +255,7 @@ describe('a good phone at the address of an attacker', () => {
     const { flow } = alice;
     neighbour.guesses('1003', 3);
     expect(bans(world)).toHaveLength(1);
-    alice.register();
-    world.run(100);
-    expect(alice.registration).toBe(200);
+    expect(registersAnew(world, alice)).toBe(200);
     expect(flow.closed).toBe(false);
     expect(neighbour.ask('1003')).toBeNull();
     world.settles();
@@ -272,9 +275,7 @@ describe('a good phone at the address of an attacker', () => {
     const failures = world.exchange.guard.figures.failures - before;
     expect(failures).toBeGreaterThan(0);
     expect(failures).toBeLessThanOrEqual(8);
-    alice.register();
-    world.run(100);
-    expect(alice.registration).toBe(200);
+    expect(registersAnew(world, alice)).toBe(200);
     world.settles();
   });
 
@@ -285,10 +286,7 @@ describe('a good phone at the address of an attacker', () => {
     neighbour.guesses('1777', 3);
     alice.register({ expires: 0 });
     world.run(1100);
-    alice.registration = null;
-    alice.register();
-    world.run(minute);
-    expect(alice.registration).toBeNull();
+    expect(registersAnew(world, alice)).toBeNull();
     world.settles();
   });
 });
