@@ -12,6 +12,9 @@ const packages = {
   ip: 'iproute2',
   nft: 'nftables',
   tc: 'iproute2',
+  svmap: 'sipvicious',
+  svwar: 'sipvicious',
+  svcrack: 'sipvicious',
 } as const;
 
 export type Tool = keyof typeof packages;
