@@ -157,11 +157,22 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows th
     test.each([
       ['to the calls of a colleague', 'dialog', 'dialog-info.*state=.full'],
       ['to messages', 'message-summary', 'Messages-Waiting: no'],
+      ['to the presence of a colleague', 'presence', 'urn:ietf:params:xml:ns:pidf'],
     ])('%s', async (_, event, body) => {
       const [watcher, watched] = [account(), account()];
-      const target = event === 'dialog' ? watched.number : watcher.number;
+      const target = event === 'message-summary' ? watcher.number : watched.number;
       const phone = callerSipp(exchange, watcher, target, { transport });
       await using watching = await Sipp.run('watches', { ...phone, values: { event, body } });
+      await watching.succeeded();
+    });
+
+    test('to the calls of a colleague, who is called', async () => {
+      const [watcher, caller, callee] = [account(), account(), account()];
+      const phone = callerSipp(exchange, watcher, callee.number, { transport });
+      await using watching = await Sipp.run('watches-a-call', phone);
+      await watching.hears(/^NOTIFY /m);
+      const called = { caller, callee, calling: 'caller-sees-progress', called: 'callee-answers-late', transport };
+      await play(exchange, called);
       await watching.succeeded();
     });
 
@@ -173,5 +184,18 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows th
       );
       await watching.succeeded();
     });
+  });
+
+  test('an extension writes to another (RFC 3428)', async () => {
+    const [writer, reader] = [account(), account()];
+    await using reading = await Sipp.run('is-written-to', await registerSipp(exchange, reader));
+    await using writing = await Sipp.run('writes', callerSipp(exchange, writer, reader.number, { transport }));
+    await Promise.all([writing.succeeded(), reading.succeeded()]);
+  });
+
+  test('an extension publishes its presence (RFC 3903)', async () => {
+    const phone = account();
+    await using publishing = await Sipp.run('publishes', callerSipp(exchange, phone, phone.number, { transport }));
+    await publishing.succeeded();
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Folder } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
-import { Program } from './program.ts';
+import { eventually, Program } from './program.ts';
 import { sippScenario, type Values } from './sipp-scenario.ts';
 import { encodeUlaw, tone } from './tone.ts';
 
@@ -88,6 +88,11 @@ export class Sipp implements AsyncDisposable {
     throw new Error(
       `SIPp ${this.#name} ended with ${code ?? signal}\n${read(this.#errors)}\n${read(this.#messages).slice(-6000)}\n${this.#program.output.slice(-2000)}`,
     );
+  }
+
+  /** Waits until it has received what matches. */
+  async hears(what: RegExp): Promise<void> {
+    await eventually(`SIPp ${this.#name} hears ${what}`, () => what.test(read(this.#messages)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
