@@ -7,6 +7,7 @@ import { expectTone } from './baresip-call.ts';
 import { ExchangeProcess } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Kamailio } from './kamailio.ts';
+import { Linphone } from './linphone.ts';
 import { pause } from './program.ts';
 import { Sipp } from './sipp.ts';
 import { play } from './sipp-call.ts';
@@ -21,7 +22,7 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
   const proxies: string[] = [];
 
   beforeAll(async () => {
-    const numbers = Array.from({ length: 80 }, (_, index) => String(8001 + index));
+    const numbers = Array.from({ length: 90 }, (_, index) => String(8001 + index));
     exchange = await ExchangeProcess.start({
       config: {
         sip: {
@@ -91,6 +92,32 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
       await caller.event('CALL_CLOSED');
       const [cdr] = await exchange.cdrsOfCaller(first.number);
       expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'callee' });
+      await expectTone(callee, 440);
+      await expectTone(caller, 1000);
+    });
+
+    test.runIf(needs('linphonec'))('two Linphone hear each other before and after a hold', async () => {
+      const [first, second] = [account(), account()];
+      const phone = {
+        ...{ folder: exchange.folder, exchange: exchange.sip(transport).text, protocol: transport },
+        proxy: `sip:${proxy.text};transport=${transport}`,
+      };
+      await using caller = await Linphone.start({ ...phone, ...first, tone: 440 });
+      await using callee = await Linphone.start({ ...phone, ...second, tone: 1000 });
+      caller.dial(second.number);
+      await callee.says(/Receiving new incoming call/);
+      callee.answer();
+      const talking = /Media streams established/;
+      await Promise.all([caller.says(talking), callee.says(talking)]);
+      await pause(500);
+      callee.hold();
+      await Promise.all([caller.says(/has been paused by/), callee.says(/is now paused/)]);
+      callee.resume();
+      await Promise.all([caller.says(talking, 2), callee.says(talking, 2)]);
+      await pause(500);
+      callee.hangUp();
+      await caller.says(/ ended/);
+      expect(await exchange.cdrsOfCaller(first.number)).toMatchObject([{ terminated_by: 'callee', codec: 'opus' }]);
       await expectTone(callee, 440);
       await expectTone(caller, 1000);
     });

@@ -16,6 +16,10 @@ export interface LinphoneOptions {
   readonly protocol: Protocol;
   /** Hz of the tone that it says into the call. */
   readonly tone: number;
+  /** The URI of the proxy that everything goes to. */
+  readonly proxy?: string;
+  /** Knows reliable provisional responses; it does by default not say so. */
+  readonly reliable?: boolean;
 }
 
 /**
@@ -50,13 +54,18 @@ export class Linphone implements AsyncDisposable {
       sip: {
         ...{ sip_port: ports.udp, sip_tcp_port: ports.tcp, sip_tls_port: ports.tls },
         // Its TLS library doesn't compare addresses with those of a certificate.
+        ...(options.reliable === true ? { supported: 'replaces, outbound, gruu, 100rel' } : {}),
         ...{ default_proxy: 0, root_ca: tlsFile('server.pem'), verify_server_cn: 0 },
       },
       rtp: { audio_rtp_port: rtp },
       auth_info_0: { username: number, passwd: password, domain: exchange.replace(/:\d+$/, '') },
       proxy_0: {
-        ...{ reg_proxy: `<sip:${exchange};transport=${protocol}>`, reg_identity: `sip:${number}@${exchange}` },
+        ...{
+          reg_proxy: `<${options.proxy ?? `sip:${exchange};transport=${protocol}`}>`,
+          reg_identity: `sip:${number}@${exchange}`,
+        },
         ...{ reg_expires: 600, reg_sendregister: 1 },
+        ...(options.proxy === undefined ? {} : { reg_route: `<${options.proxy};lr>` }),
       },
     };
     const sections = Object.entries(config).map(([name, values]) => {
@@ -119,9 +128,9 @@ export class Linphone implements AsyncDisposable {
     this.#program.type('terminate');
   }
 
-  /** Any other command of the console. */
-  type(command: string): void {
-    this.#program.type(command);
+  /** Writes to another extension. */
+  write(number: string, text: string): void {
+    this.#program.type(`chat sip:${number}@${this.#server} ${text}`);
   }
 
   /** Waits until it has printed what matches, `count` times. */
