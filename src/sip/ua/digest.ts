@@ -175,8 +175,8 @@ export class DigestAuthenticator {
   #offeredTo(request: SipRequest): readonly DigestAlgorithm[] {
     if (!this.#algorithms.includes('md5')) return this.#algorithms;
     // The last Via is the phone's own, however many proxies stand between.
-    const branch = request.headers.all(Via).at(-1)?.params.get('branch');
-    return knowsOnlyMd5(request.headers.get('User-Agent'), branch) ? ['md5'] : this.#algorithms;
+    const via = request.headers.all(Via).at(-1);
+    return knowsOnlyMd5(request.headers.get('User-Agent'), via) ? ['md5'] : this.#algorithms;
   }
 
   /** Those of our realm; of several the strongest, since a phone may answer each challenge (RFC 8760 §2.4). */

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { knowsOnlyMd5 } from './md5-only-phones.ts';
 
+const via = (transport: string, branch: string | null) => ({ transport, params: new Map([['branch', branch]]) });
+
 test.each([
   ['baresip v1.0.0 (x86_64/linux)', true],
   ['baresip v2.20.0 (x86_64/Linux)', true],
@@ -12,7 +14,7 @@ test.each([
   ['Linphone/5.2 (belle-sip/5.3)', false],
   [undefined, false],
 ])('%s: %s', (userAgent, only) => {
-  expect(knowsOnlyMd5(userAgent, 'z9hG4bKab12')).toBe(only);
+  expect(knowsOnlyMd5(userAgent, via('TCP', 'z9hG4bKab12'))).toBe(only);
 });
 
 test.each([
@@ -22,5 +24,16 @@ test.each([
   ['z9hG4bKPj1-2-3', undefined, false],
   [null, undefined, false],
 ])('SIPp is known by its branch %s where it says no User-Agent (%s): %s', (branch, userAgent, only) => {
-  expect(knowsOnlyMd5(userAgent, branch)).toBe(only);
+  expect(knowsOnlyMd5(userAgent, via('UDP', branch))).toBe(only);
+});
+
+test.each([
+  ['WS', 'SomePage/1.0'],
+  ['WSS', undefined],
+])('a phone in a browser is known by its Via, of %s', (transport, userAgent) => {
+  expect(knowsOnlyMd5(userAgent, via(transport, 'z9hG4bK1234567'))).toBe(true);
+});
+
+test('of a phone without a Via nothing is known', () => {
+  expect(knowsOnlyMd5(undefined, undefined)).toBe(false);
 });
