@@ -13,7 +13,7 @@ const main = fileURLToPath(new URL('../../src/app/main.ts', import.meta.url));
 
 export const loopback = '127.0.0.1';
 
-export type Protocol = 'udp' | 'tcp' | 'tls';
+export type Protocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
 /** A line of the exchange's log. */
 export interface LogLine {

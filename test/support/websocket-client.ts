@@ -31,7 +31,7 @@ export async function openWebSocket(...args: Parameters<typeof connectWebSocket>
 export function webSocketClient(
   name: TransportName,
   host: string,
-  { clock, ca }: { readonly clock: Clock; readonly ca: Buffer },
+  { clock, ca, advertised }: { readonly clock: Clock; readonly ca: Buffer; readonly advertised?: Address },
 ): Transport {
   return new StreamTransport({
     name,
@@ -39,6 +39,7 @@ export function webSocketClient(
     listen: { address: host, port: 0 },
     clock,
     log: silentLog,
+    ...(advertised && { advertise: () => advertised }),
     wiring: {
       // A name for its Via and Contact, where nobody listens.
       listen: async () => ({ address: host, port: 9 }),
