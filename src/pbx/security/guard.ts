@@ -73,9 +73,7 @@ export class Guard implements Gate, Disposable {
   /** When the next try of a user from a banned source is heard: monotonic ms. */
   readonly #nextTry = new RecentMap<string, number>(mostPairs);
   /** The last failure of a user at a source, which comes once more when the network has lost its answer. */
-  readonly #lastFailure = new RecentMap<string, { readonly response: string; readonly delay: number | null }>(
-    mostPairs,
-  );
+  readonly #lastFailure = new RecentMap<string, { readonly response: string; readonly delay: number }>(mostPairs);
   #failures = 0;
   #bannedDropped = 0;
   #scannersDropped = 0;
@@ -132,7 +130,7 @@ export class Guard implements Gate, Disposable {
     const last = this.#lastFailure.get(key);
     if (last?.response === response) return last.delay;
     const delay = this.#count(user, source, flow);
-    this.#lastFailure.put(key, { response: response.slice(0, longestName), delay });
+    if (delay !== null) this.#lastFailure.put(key, { response: response.slice(0, longestName), delay });
     return delay;
   }
 

@@ -52,7 +52,14 @@ describe('no scanner is', () => {
 
   test('a phone that says nothing, nor extension 100', () => {
     expect(isFromScanner(request({}))).toBe(false);
-    expect(isFromScanner(request({ From: '<sip:100@1.1.1.10>;tag=a' }))).toBe(false);
+    for (const From of [
+      '<sip:100@1.1.1.10>;tag=a',
+      '<sip:100@nm.example>;tag=a',
+      'sip:nm@host;tag=a',
+      '<sip:nm>;tag=a',
+    ]) {
+      expect(isFromScanner(request({ From }))).toBe(false);
+    }
   });
 
   test('a request without From and To', () => {

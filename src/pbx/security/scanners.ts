@@ -21,16 +21,26 @@ const scannerAgents = [
   'vaxsipuseragent',
 ] as const;
 
+/** The letters that those begin with: who begins otherwise is not compared further. */
+const beginnings: ReadonlySet<string> = new Set(scannerAgents.map((name) => name.charAt(0)));
+
 /** What they write into From and To, whatever they call themselves: svmap of SIPVicious, and the probe of nmap. */
-const scannerAddresses = ['sipvicious', 'sip:100@1.1.1.1>', 'sip:nm@nm>', 'sip:nm2@nm2>'] as const;
+const scannerName = '"sipvicious"';
+const scannerHosts = ['1.1.1.1>', 'nm>', 'nm2>'] as const;
 
 /** Whether a request comes from a known scanner, which is to hear nothing. Reads no field further than to find such a mark. */
 export function isFromScanner({ headers }: Pick<SipRequest, 'headers'>): boolean {
-  const agent = headers.get('User-Agent')?.slice(0, 20).toLowerCase();
-  if (agent !== undefined && scannerAgents.some((name) => agent.startsWith(name))) return true;
-  return bearsMark(headers.get('From')) || bearsMark(headers.get('To'));
+  return isScanner(headers.get('User-Agent')) || bearsMark(headers.get('From')) || bearsMark(headers.get('To'));
+}
+
+function isScanner(agent: string | undefined): boolean {
+  if (agent === undefined || !beginnings.has(agent.charAt(0).toLowerCase())) return false;
+  const start = agent.slice(0, 20).toLowerCase();
+  return scannerAgents.some((name) => start.startsWith(name));
 }
 
 function bearsMark(address: string | undefined): boolean {
-  return address !== undefined && scannerAddresses.some((mark) => address.includes(mark));
+  if (address === undefined) return false;
+  const host = address.indexOf('@') + 1;
+  return address.startsWith(scannerName) || scannerHosts.some((name) => address.startsWith(name, host));
 }
