@@ -202,8 +202,8 @@ export class PhoneCall {
       .map((route) => RecordRoute.format(route))
       .reverse();
     if (this.state === 'trying') this.state = 'talking';
-    if (this.phone.habits.acks)
-      this.#ack(response, request.body.length === 0 ? this.phone.media.describe() : undefined);
+    const offered = request.body.length === 0 && response.body.length > 0;
+    if (this.phone.habits.acks) this.#ack(response, offered ? this.phone.media.describe() : undefined);
   }
 
   /** Acknowledges a reliable provisional response; done by itself unless the phone has lost the habit. */

@@ -9,7 +9,7 @@ import { CallMedia } from './call-media.ts';
 import { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { Conversation } from './conversation.ts';
-import { broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
+import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
 import { InvitingCaller } from './inviting-caller.ts';
 import { LegReport } from './leg-report.ts';
@@ -195,7 +195,11 @@ export class Call implements SetupHost {
     if (limits.maxCallDuration > 0) {
       this.#after(limits.maxCallDuration, () => hungUp('system', 'max_duration', 'The longest call has been reached'));
     }
-    this.record.answered(caller.leg.codec);
+  }
+
+  /** The caller has been told that a phone has answered. */
+  answered(): void {
+    this.record.answered(this.#callerEnd?.leg.codec ?? null);
   }
 
   renegotiateCallee(): void {
@@ -203,8 +207,10 @@ export class Call implements SetupHost {
   }
 
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void {
-    if (this.#conversation) this.#conversation.onRequest(from, transaction);
-    else this.#setup?.onRequest(from, transaction, dialog);
+    // A PRACK is about what was said before the answer, even where it comes when the callee has picked up.
+    const ofSetup = !this.#conversation || transaction.request.method === 'PRACK';
+    if (ofSetup) this.#setup?.onRequest(from, transaction, dialog);
+    else this.#conversation?.onRequest(from, transaction);
   }
 
   onRequestCancelled(invite: ServerTransaction): void {
@@ -220,11 +226,12 @@ export class Call implements SetupHost {
   }
 
   /**
-   * The one way in which a call ends. `ending` names who ended it, and only the others are told: an unanswered caller
+   * The one way in which a call ends. `why` names who ended it, and only the others are told: an unanswered caller
    * with further header fields and a reason phrase, the branches that still ring with header fields of their own.
    */
-  end(ending: Ending, words: LastWords = {}): void {
+  end(why: Ending, words: LastWords = {}): void {
     if (this.#state === 'TERMINATING') return;
+    const ending = this.record.hasAnswer ? why : beforeAnswer(why);
     this.#state = 'TERMINATING';
     this.#timer?.cancel();
     const conversation = this.#conversation;

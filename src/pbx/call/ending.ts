@@ -85,6 +85,17 @@ export function hungUp(party: Party, reason: TerminationReason = 'normal', text 
   return { party, status: 'completed', reason, sipStatus: 200, q850: q850OfTermination(reason), text };
 }
 
+/**
+ * The same for a caller that has not been told of the answer, since that waits for its PRACK (RFC 3262 §3): its INVITE is
+ * refused.
+ */
+export function beforeAnswer(ending: Ending): Ending {
+  const { party, sipStatus, reason, text } = ending;
+  if (sipStatus >= 300) return ending;
+  if (reason === 'shutdown') return refused(party, 503, text, reason);
+  return refused(party, party === 'caller' ? 487 : party === 'callee' ? 480 : 500, text);
+}
+
 /** An answered call that never came to be, or broke: it counts as failed. */
 export function broken(q850: number, text: string, party: Party = 'system'): Ending {
   return { party, status: 'failed', reason: 'error', sipStatus: 200, q850, text };

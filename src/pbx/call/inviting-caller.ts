@@ -32,6 +32,8 @@ export interface InvitingCallerHost {
   readonly context: CallContext;
   readonly media: CallMedia;
   post(step: Step): void;
+  /** The caller has its 200. */
+  answered(): void;
   end(ending: Ending, words?: LastWords): void;
   /** The caller has agreed to less than the callee: that is to be told. */
   renegotiateCallee(): void;
@@ -170,6 +172,7 @@ export class InvitingCaller implements CallerEnd {
     this.#change?.close();
     const host = this.#host;
     this.#invite.accept(this.#answer, {
+      onSent: () => host.answered(),
       onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
       onSilence: () =>
         host.post({
@@ -177,7 +180,10 @@ export class InvitingCaller implements CallerEnd {
           run: () => host.end(broken(102, 'The caller never acknowledged the answer')),
         }),
     });
-    if (this.leg.negotiation.phase === 'stable') this.leg.generation++;
+    if (this.leg.negotiation.phase === 'stable') {
+      this.leg.generation++;
+      host.post({ name: 'answered', run: () => this.#match(callee) });
+    }
     const { dialog } = this.#invite;
     const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = dialog.state;
     this.report.update({ state: 'confirmed', dialog: { sipCallId, ourTag, phoneTag } });
@@ -203,8 +209,7 @@ export class InvitingCaller implements CallerEnd {
         this.#unacknowledged = null;
       }
       this.#host.media.connect(this.leg, callee.leg, true);
-      // What the callee was answered before the caller was asked may be more than the caller can do.
-      if (!waiting && this.leg.codec !== callee.leg.codec) this.#host.renegotiateCallee();
+      if (!waiting) this.#match(callee);
     } catch (error) {
       const refusal = refusalOfMedia(error);
       if (!(refusal instanceof SipError)) throw error;
@@ -212,9 +217,15 @@ export class InvitingCaller implements CallerEnd {
     }
   }
 
-  onSessionRequest(transaction: ServerTransaction, dialog: Dialog, heard: Side | null): void {
+  /** What the callee has agreed to may be more than the caller has been asked for since, or has changed it to. */
+  #match(callee: Side): void {
+    if ((!this.#offer || this.#changed) && this.leg.codec !== callee.leg.codec) this.#host.renegotiateCallee();
+  }
+
+  onSessionRequest(transaction: ServerTransaction, dialog: Dialog, heardSide: Side | null): void {
     const { request } = transaction;
     const { negotiation } = this.leg;
+    const heard = this.#callee ?? heardSide;
     if (dialog !== this.#invite.dialog) throw new SipError(488);
     if (request.method === 'PRACK' && negotiation.phase === 'local-offer') return this.#onAnswerInPrack(transaction);
     const offer = sdpOf(request);
@@ -223,7 +234,8 @@ export class InvitingCaller implements CallerEnd {
     checkOfferAllowed(side, request.method, this.#host.context);
     const agreed = (): void => {
       this.#changed = true;
-      if (heard) this.#host.media.connect(this.leg, heard.leg, false);
+      if (heard) this.#host.media.connect(this.leg, heard.leg, this.#callee !== null);
+      if (this.#callee) this.#match(this.#callee);
     };
     // A PRACK is answered at once; a change that the callee can't be told of is between the caller and us.
     const told = heard?.dialog.allows('UPDATE') && heard.leg.negotiation.phase === 'stable' ? heard : null;
@@ -284,8 +296,11 @@ export class InvitingCaller implements CallerEnd {
       throw refusalOfMedia(error);
     }
     transaction.respond(this.#host.context.userAgent.response(transaction, 200));
-    const branch = this.#agreedWith;
-    if (branch) this.#host.media.connect(this.leg, branch.leg, false);
+    const callee = this.#callee;
+    const other = callee ?? this.#agreedWith;
+    if (callee) this.leg.generation++;
+    if (other) this.#host.media.connect(this.leg, other.leg, callee !== null);
+    if (callee) this.#match(callee);
   }
 
   end(ending: Ending, words: LastWords): void {

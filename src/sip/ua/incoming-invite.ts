@@ -119,9 +119,9 @@ export class IncomingInvite {
 
   /**
    * Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. It waits for the PRACKs of session
-   * descriptions (RFC 3262 §3), and leaves out what has been answered reliably before.
+   * descriptions (RFC 3262 §3), and leaves out what has been answered reliably before. `onSent` is told when it goes.
    */
-  accept(answer: DialogAnswer, user: AcceptUser): void {
+  accept(answer: DialogAnswer, user: AcceptUser & { readonly onSent: () => void }): void {
     if (this.answered || this.#accepting) return;
     this.#accepting = true;
     this.#reminder?.cancel();
@@ -133,6 +133,7 @@ export class IncomingInvite {
       for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
       dialog.provisionals?.close();
       dialog.accept(this.transaction, repeated ? { headers: answer.headers ?? {} } : answer, user);
+      user.onSent();
     });
   }
 

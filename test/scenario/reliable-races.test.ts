@@ -1,0 +1,313 @@
+import { describe, expect, test } from 'vitest';
+import type { Phone } from '../world/phone.ts';
+import { payloadTypesOf } from '../world/phone-media.ts';
+import { called, heardWhenBothSpeak } from '../world/talk.ts';
+import { World } from '../world/world.ts';
+
+// What crosses a PRACK, and what is lost of it.
+
+const alaw = [[8, 'PCMA/8000']] as const;
+const slow = { delay: { min: 10, max: 10 } };
+const reliably = { headers: { Supported: '100rel' } };
+
+/** Alice has heard early media reliably and has not acknowledged it; bob has picked up, which waits for her PRACK. */
+async function waitingForPrack(world: World) {
+  const calling = await called(world, reliably);
+  calling.alice.habits.pracks = false;
+  calling.bob.lastCall.answer(183, { sdp: calling.bob.media.describe() });
+  world.run(50);
+  const early = calling.call.last;
+  calling.bob.lastCall.answer(200);
+  world.run(50);
+  expect(calling.call.statuses).toEqual([183]);
+  return { ...calling, early, answered: calling.bob.lastCall };
+}
+
+const finals = (phone: Phone) => phone.statuses('INVITE').filter((status) => status >= 200 && status !== 401);
+
+describe('while the 200 waits for the PRACK of the answer (RFC 3262 §3)', () => {
+  test('the caller gives up: 487, and BYE to the callee', async () => {
+    await using world = await World.start();
+    const { alice, bob, call } = await waitingForPrack(world);
+    call.cancel();
+    world.run(50);
+    expect(finals(alice)).toEqual([487]);
+    expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ terminated_by: 'caller', sip_status: 487 }]);
+  });
+
+  test('the caller leaves with BYE: 200 to it, the INVITE is refused, and BYE to the callee', async () => {
+    await using world = await World.start();
+    const { alice, bob, call } = await waitingForPrack(world);
+    call.request('BYE');
+    world.run(50);
+    expect(alice.statuses('BYE')).toEqual([200]);
+    expect(finals(alice)).toEqual([487]);
+    expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ terminated_by: 'caller', sip_status: 487 }]);
+  });
+
+  test('the callee hangs up: no 200 any more, the INVITE is refused', async () => {
+    await using world = await World.start();
+    const { alice, bob, answered } = await waitingForPrack(world);
+    answered.hangUp();
+    world.run(50);
+    expect(bob.statuses('BYE')).toEqual([200]);
+    expect(finals(alice)).toHaveLength(1);
+    expect(finals(alice)[0]).toBeGreaterThanOrEqual(400);
+    expect(alice.log).not.toContain('BYE');
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ terminated_by: 'callee' }]);
+    expect(world.cdrs[0]?.sip_status).toBe(finals(alice)[0]);
+  });
+
+  test('the exchange stops: no 200 any more', async () => {
+    await using world = await World.start();
+    const { alice, bob } = await waitingForPrack(world);
+    world.exchange.calls.shutDown();
+    world.run(50);
+    expect(finals(alice)).toEqual([503]);
+    expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
+    world.settles();
+  });
+
+  test('it never comes: 504 after 64·T1, and BYE to the callee', async () => {
+    await using world = await World.start();
+    const { alice, bob } = await waitingForPrack(world);
+    world.run(33_000);
+    expect(finals(alice)).toEqual([504]);
+    expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'failed', sip_status: 504 }]);
+  });
+
+  test('the callee asks for a change: it waits, and is made when the caller has acknowledged both', async () => {
+    await using world = await World.start();
+    const talking = await waitingForPrack(world);
+    const { alice, call, early, answered } = talking;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(1000);
+    expect(alice.log).not.toContain('INVITE');
+    call.prack(early);
+    world.run(1000);
+    expect(answered.statuses.at(-1)).toBe(200);
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  });
+
+  test('the callee asks by UPDATE: the caller is asked in its early dialog, or the callee is put off, and the call goes on', async () => {
+    await using world = await World.start();
+    const talking = await waitingForPrack(world);
+    const { call, early, answered } = talking;
+    answered.update({ direction: 'sendonly' });
+    world.run(100);
+    call.prack(early);
+    world.run(5000);
+    expect(call.state).toBe('talking');
+    answered.update({ direction: 'sendonly' });
+    world.run(100);
+    expect(answered.last.status).toBe(200);
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  });
+});
+
+describe('the callee has picked up when the PRACK comes, which brings', () => {
+  test('an offer: it is answered with what the callee can do, and the 200 follows', async () => {
+    await using world = await World.start();
+    const { alice, bob, call, early, answered } = await waitingForPrack(world);
+    call.prack(early, alice.media.describe({ codecs: [...alaw, [97, 'speex/8000']] }));
+    world.run(50);
+    expect(alice.statuses('PRACK')).toEqual([200]);
+    expect(finals(alice)).toEqual([200]);
+    expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
+    world.run(500);
+    expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
+    alice.media.say('hello', call.remoteSdp ?? '', 8);
+    bob.media.say('hi', answered.remoteSdp ?? '', 8);
+    world.run(50);
+    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('the answer: both are heard', async () => {
+    await using world = await World.start();
+    const { alice, bob, call } = await called(world, { ...reliably, offer: null });
+    alice.habits.pracks = false;
+    bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
+    world.run(50);
+    bob.lastCall.answer(200, { sdp: null });
+    world.run(50);
+    expect(finals(alice)).toEqual([]);
+    call.prack(call.last);
+    world.run(50);
+    expect(alice.statuses('PRACK')).toEqual([200]);
+    expect(finals(alice)).toEqual([200]);
+    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed', codec: 'PCMU' }]);
+  });
+});
+
+test.each(['before', 'after'])(
+  'the answer in the PRACK, %s the callee has picked up, has less than the callee was answered: that is told',
+  async (when) => {
+    await using world = await World.start();
+    const { alice, bob, call } = await called(world, { ...reliably, offer: null, alice: { codecs: alaw } });
+    alice.habits.pracks = false;
+    const ringing = bob.lastCall;
+    ringing.answer(183, { sdp: bob.media.describe(), reliable: true });
+    world.run(50);
+    expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([0, 8, 101]);
+    const early = call.last;
+    if (when === 'before') call.prack(early);
+    world.run(50);
+    ringing.answer(200, { sdp: null });
+    world.run(50);
+    if (when === 'after') call.prack(early);
+    world.run(500);
+    expect(finals(alice)).toEqual([200]);
+    expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([8]);
+    alice.media.say('hello', call.remoteSdp ?? '', 8);
+    bob.media.say('hi', ringing.remoteSdp ?? '', 8);
+    world.run(50);
+    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    call.hangUp();
+    world.settles();
+  },
+);
+
+describe('the PRACK crosses', () => {
+  test('a refusal: the refusal counts, the PRACK is answered', async () => {
+    await using world = await World.start({ network: slow });
+    const { alice, bob, call } = await called(world, reliably);
+    world.run(50);
+    bob.lastCall.answer(183, { sdp: bob.media.describe() });
+    world.run(19);
+    bob.lastCall.answer(486);
+    world.run(100);
+    expect(finals(alice)).toEqual([486]);
+    expect(alice.statuses('PRACK')).toHaveLength(1);
+    expect(call.state).toBe('over');
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'busy' }]);
+  });
+
+  test('a CANCEL of the caller, in either order', async () => {
+    for (const first of ['PRACK', 'CANCEL']) {
+      await using world = await World.start({ network: slow });
+      const { alice, bob, call } = await called(world, reliably);
+      world.run(50);
+      alice.habits.pracks = false;
+      bob.lastCall.answer(183, { sdp: bob.media.describe() });
+      world.run(50);
+      const early = call.last;
+      if (first === 'CANCEL') call.cancel();
+      call.prack(early);
+      if (first === 'PRACK') call.cancel();
+      world.run(100);
+      expect(finals(alice)).toEqual([487]);
+      expect(alice.statuses('PRACK')).toHaveLength(1);
+      expect(bob.log.at(-1)).toBe('CANCEL');
+      world.settles();
+      expect(world.cdrs).toMatchObject([{ status: 'cancelled' }]);
+    }
+  });
+
+  test('our PRACK crosses the 200 of the callee: the call is answered, once', async () => {
+    await using world = await World.start({ network: slow });
+    const { bob, call } = await called(world);
+    world.run(50);
+    bob.lastCall.answer(180, { reliable: true });
+    world.run(5);
+    bob.lastCall.answer(200);
+    world.run(100);
+    expect(call.statuses).toEqual([180, 200]);
+    expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
+    expect(bob.log.filter((entry) => entry === 'ACK')).toHaveLength(1);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('a reliable response that comes after the 200 is not acknowledged, nor told', async () => {
+    await using world = await World.start();
+    const { bob, call } = await called(world);
+    const played = bob.media.describe();
+    bob.lastCall.answer(183, { headers: { Require: '100rel', RSeq: '7' }, sdp: played });
+    world.run(50);
+    bob.lastCall.answer(200, { sdp: null });
+    world.run(50);
+    const heard = [...bob.log];
+    bob.lastCall.answer(183, { headers: { Require: '100rel', RSeq: '8' }, sdp: played });
+    world.run(50);
+    expect(bob.log).toEqual(heard);
+    expect(call.statuses).toEqual([183, 200]);
+    call.hangUp();
+    world.settles();
+  });
+});
+
+test('a reliable response whose Require or RSeq can not be read is a plain one', async () => {
+  await using world = await World.start();
+  const { bob, call } = await called(world);
+  bob.lastCall.answer(180, { headers: { Require: '100rel', RSeq: 'seven' } });
+  world.run(50);
+  bob.lastCall.answer(183, { headers: { Require: '100rel' } });
+  world.run(50);
+  expect(call.statuses).toEqual([180, 183]);
+  expect(bob.log).not.toContain('PRACK');
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([180, 183, 200]);
+  call.hangUp();
+  world.settles();
+});
+
+describe('a fifth of all datagrams is lost, others come twice or too late', () => {
+  const seeds = Array.from({ length: 10 }, (_, index) => index + 1);
+  const bad = { loss: 0.2, duplicate: 0.05, delay: { min: 5, max: 80 } };
+
+  async function registered(world: World, number: string): Promise<Phone> {
+    const phone = await world.phone(number);
+    for (let tries = 0; tries < 5 && phone.registration !== 200; tries++) {
+      phone.register();
+      world.run(40_000);
+    }
+    return phone;
+  }
+
+  test.each(seeds)('early media on both legs, acknowledged in order, then the answer (seed %i)', async (seed) => {
+    await using world = await World.start({ seed: 300 + seed, network: bad });
+    const alice = await registered(world, '1001');
+    const bob = await registered(world, '1002');
+    const call = alice.call('1002', { headers: { Require: '100rel' } });
+    world.run(10_000);
+    const ringing = bob.lastCall;
+    ringing.answer(180, { reliable: true });
+    world.run(16_000);
+    ringing.answer(183, { reliable: true, sdp: bob.media.describe() });
+    world.run(16_000);
+    ringing.answer(200, { sdp: null });
+    world.run(20_000);
+    expect(call.state).toBe('talking');
+    const acknowledged = ringing.requests.flatMap(({ method, headers }) =>
+      method === 'PRACK' ? [headers.get('RAck')?.split(' ')[0]] : [],
+    );
+    expect(acknowledged).toEqual(['701', '702']);
+    const numbers = call.responses.flatMap(({ headers }) => headers.get('RSeq') ?? []).map(Number);
+    expect(numbers.map((number) => number - numbers[0]!)).toEqual([0, 1]);
+    expect(new Set(alice.statuses('PRACK'))).toEqual(new Set([200]));
+    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: ringing })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'caller' }]);
+  });
+});
