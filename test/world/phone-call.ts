@@ -342,7 +342,8 @@ export class PhoneCall {
   request(method: string, options: InDialog = {}): ClientTransaction {
     const sequence = this.phone.nextSequence();
     const headers = this.#fields(method, sequence, options);
-    if (method === 'INVITE' || method === 'UPDATE') headers.add('Contact', this.phone.contact);
+    const refreshes = method === 'INVITE' || method === 'UPDATE';
+    if (refreshes && !headers.has('Contact')) headers.add('Contact', this.phone.contact);
     const request = new SipRequest({ method, uri: this.#target, headers });
     this.#put(request, options.body, options.contentType ?? 'text/plain');
     return this.phone.transactions.request(request, this.phone.flow, {

@@ -11,6 +11,8 @@ interface Wishes {
   readonly offer?: string | null;
   /** Fields of her INVITE. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Fields of bob's 200. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
 }
 
 /** A call of 1001 (alice) to 1002 (bob). */
@@ -47,24 +49,24 @@ export async function ringing(world: World, wishes: Wishes = {}): Promise<Callin
   return calling;
 }
 
-function pickedUp(world: World, calling: Calling, answer?: string): Talk {
+function pickedUp(world: World, calling: Calling, { answerHeaders = {} }: Wishes, answer?: string): Talk {
   world.run(50);
   const answered = calling.bob.lastCall;
-  answered.answer(200, answer === undefined ? {} : { sdp: answer });
+  answered.answer(200, { headers: answerHeaders, ...(answer === undefined ? {} : { sdp: answer }) });
   world.run(100);
   return { ...calling, answered };
 }
 
 /** As `called`, and bob has picked up. */
 export async function talk(world: World, wishes: Wishes & { readonly answer?: string } = {}): Promise<Talk> {
-  return pickedUp(world, await called(world, wishes), wishes.answer);
+  return pickedUp(world, await called(world, wishes), wishes, wishes.answer);
 }
 
 /** As `talk`, but alice has not acknowledged the answer, nor will she by herself. */
 export async function unacknowledged(world: World, wishes: Wishes = {}): Promise<Talk> {
   const calling = await called(world, wishes);
   calling.alice.habits.acks = false;
-  return pickedUp(world, calling);
+  return pickedUp(world, calling, wishes);
 }
 
 /** As `talk`, and alice has asked to hold the call: her re-INVITE waits for bob, who does not agree by himself. */

@@ -206,6 +206,10 @@ export class Call implements SetupHost {
     this.#conversation?.renegotiate('callee');
   }
 
+  connectMedia(): void {
+    this.#conversation?.connect();
+  }
+
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void {
     // A PRACK is about what was said before the answer, even where it comes when the callee has picked up.
     const ofSetup = !this.#conversation || transaction.request.method === 'PRACK';

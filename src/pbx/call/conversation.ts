@@ -9,7 +9,7 @@ import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
 import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
-import { answerHere, SessionChange } from './session-change.ts';
+import { answerHere, checkOfferAllowed, pending, SessionChange } from './session-change.ts';
 import { follow, type Side } from './side.ts';
 
 /** Methods that a dialog of ours answers, besides ACK and CANCEL. */
@@ -165,6 +165,9 @@ export class Conversation {
   #relayChange(from: Side, to: Side, transaction: ServerTransaction, offer: SessionDescription | null): void {
     // The other side has a change of its own on its way to this one: they would wait for each other.
     for (const change of this.#changes) if (change.from === to) throw new SipError(491);
+    // The answer to an INVITE without an offer is to be one.
+    checkOfferAllowed(from, transaction.request.method, this.#context);
+    if (this.#changes.size > 0) throw pending(this.#context.random);
     const change = new SessionChange({
       transaction,
       from,

@@ -37,6 +37,8 @@ export interface InvitingCallerHost {
   end(ending: Ending, words?: LastWords): void;
   /** The caller has agreed to less than the callee: that is to be told. */
   renegotiateCallee(): void;
+  /** A change that began before the answer is over after it: packets flow as both legs have agreed by now. */
+  connectMedia(): void;
 }
 
 /** A phone that calls by an INVITE: what it offers or is offered, what it hears before the answer, and its 200. */
@@ -115,7 +117,7 @@ export class InvitingCaller implements CallerEnd {
   #answerTo(branch: Branch): SessionDescription | null {
     const heard = this.leg.negotiation.answer;
     const sameBranch = this.#agreedWith === branch;
-    if (this.#changed && sameBranch) return null;
+    if ((this.#changed || this.#change) && sameBranch) return null;
     if (!heard && !this.#changed) {
       this.#agreedWith = branch;
       return relayAnswer(branch.leg.negotiation, this.leg.negotiation);
@@ -169,7 +171,6 @@ export class InvitingCaller implements CallerEnd {
 
   connect(callee: Side): Side {
     this.#callee = callee;
-    this.#change?.close();
     const host = this.#host;
     this.#invite.accept(this.#answer, {
       onSent: () => host.answered(),
@@ -180,10 +181,8 @@ export class InvitingCaller implements CallerEnd {
           run: () => host.end(broken(102, 'The caller never acknowledged the answer')),
         }),
     });
-    if (this.leg.negotiation.phase === 'stable') {
-      this.leg.generation++;
-      host.post({ name: 'answered', run: () => this.#match(callee) });
-    }
+    if (this.leg.negotiation.phase === 'stable' || this.#change) this.leg.generation++;
+    if (this.leg.negotiation.phase === 'stable') host.post({ name: 'answered', run: () => this.#match(callee) });
     const { dialog } = this.#invite;
     const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = dialog.state;
     this.report.update({ state: 'confirmed', dialog: { sipCallId, ourTag, phoneTag } });
@@ -198,7 +197,7 @@ export class InvitingCaller implements CallerEnd {
   #onAck(ack: SipRequest): void {
     const callee = this.#callee;
     const { negotiation } = this.leg;
-    if (!callee || negotiation.phase !== 'local-offer') return;
+    if (!callee || this.#change || negotiation.phase !== 'local-offer') return;
     try {
       const answer = sdpOf(ack);
       if (!answer) throw new SdpError('the ACK carries no answer');
@@ -260,7 +259,9 @@ export class InvitingCaller implements CallerEnd {
       context: this.#host.context,
       onAgreed,
       onOver: () => {
-        if (this.#change === change) this.#change = null;
+        if (this.#change !== change) return;
+        this.#change = null;
+        if (this.#callee) this.#host.post({ name: 'change over', run: () => this.#host.connectMedia() });
       },
       onBroken: (ending) => this.#host.end(ending),
     });

@@ -1,3 +1,4 @@
+import type { Timer } from '../../base/index.ts';
 import { ownAnswer, relayAnswer, relayOffer, SdpError, type SessionDescription } from '../../sdp/index.ts';
 import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
@@ -8,6 +9,9 @@ import type { CallContext } from './call-context.ts';
 import { broken } from './ending.ts';
 import { acceptable, type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 import type { Side } from './side.ts';
+
+/** An UPDATE is to be answered before its transaction times out, even where the other side is asked by INVITE. ms. */
+const patienceOfUpdate = 25_000;
 
 /**
  * A re-INVITE or UPDATE of one side on its way to the other and back: hold, resume, another codec, or no offer at all, in
@@ -25,6 +29,9 @@ export class SessionChange {
   #attempt: Attempt | null = null;
   #offered = false;
   #over = false;
+  #patience: Timer | null = null;
+  /** Whether an UPDATE has waited too long. */
+  #late = false;
   /** The other side's 2xx with an offer, which waits for the answer before it is acknowledged. */
   #unacknowledged: number | null = null;
 
@@ -77,7 +84,14 @@ export class SessionChange {
         onUnsayable: (error) => this.#refuseAs(refusalOfMedia(error)),
       },
     });
-    if (!this.#over) this.#attempt = attempt;
+    if (this.#over) return;
+    this.#attempt = attempt;
+    if (request.method === 'UPDATE') {
+      this.#patience = this.#context.clock.after(patienceOfUpdate, () => {
+        this.#late = true;
+        this.cancel();
+      });
+    }
   }
 
   /** Whose change it is. */
@@ -94,6 +108,7 @@ export class SessionChange {
   close(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#patience?.cancel();
     this.#attempt?.close();
     if (this.#unacknowledged !== null) this.#to.dialog.ack(this.#unacknowledged);
     if (!this.transaction.answered) {
@@ -184,7 +199,9 @@ export class SessionChange {
     this.#onBroken(broken(41, `The ${this.#to.party}'s phone has lost the call`, this.#to.party));
   }
 
-  #refuse(status: number): void {
+  #refuse(said: number): void {
+    // RFC 3311 §5.2: the user of the other phone would have to be asked.
+    const status = this.#late && said === 487 ? 504 : said;
     this.#refuseAs(new SipError(status, undefined, { headers: status === 415 ? acceptable : {} }));
   }
 
@@ -196,6 +213,7 @@ export class SessionChange {
 
   #finish(): void {
     this.#over = true;
+    this.#patience?.cancel();
     this.#onOver();
   }
 }
@@ -212,9 +230,12 @@ export function checkOfferAllowed(
 ): void {
   const { phase } = leg.negotiation;
   if (phase === 'local-offer' || (phase === 'remote-offer' && method === 'INVITE')) throw new SipError(491);
-  if (phase === 'remote-offer') {
-    throw new SipError(500, 'Another Offer Is Pending', { headers: { 'Retry-After': String(random.below(10)) } });
-  }
+  if (phase === 'remote-offer') throw pending(random);
+}
+
+/** What a phone hears that asks for a change before its last one is done (RFC 3311 §5.2). */
+export function pending(random: CallContext['random']): SipError {
+  return new SipError(500, 'Another Offer Is Pending', { headers: { 'Retry-After': String(random.below(10)) } });
 }
 
 /**

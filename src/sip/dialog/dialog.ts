@@ -21,7 +21,7 @@ import type { Flow } from '../transport/index.ts';
 import { Accepted, type AcceptUser } from './accepted.ts';
 import { addressed } from './addressed.ts';
 import { capabilitiesOf, contactOf, type DialogState, routeSetOf } from './dialog-state.ts';
-import type { ReliableProvisionals } from './reliable-provisional.ts';
+import { type ReliableProvisionals, reliability } from './reliable-provisional.ts';
 
 /** What a dialog tells its owner. */
 export interface DialogUser {
@@ -171,7 +171,11 @@ export class Dialog {
   request(method: string, request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
     this.state.localSequence++;
     const message = this.#message(method, this.state.localSequence, request);
-    for (const [name, value] of this.#context.requestHeaders) message.headers.add(name, value);
+    for (const [name, value] of this.#context.requestHeaders) {
+      // A re-INVITE asks for no reliable provisional response: a change is answered at once, or refused.
+      const said = method === 'INVITE' && name === 'Supported' ? without(value, reliability) : value;
+      if (said !== '') message.headers.add(name, said);
+    }
     if (refreshesTarget.has(method)) {
       message.headers.addValue(Contact, this.#context.contact(this.#flow, this.contactUser, this.state.sips));
     }
@@ -431,4 +435,11 @@ export class Dialog {
     if (contentType) fields.add('Content-Type', contentType);
     return new SipRequest({ method, uri, headers: fields, ...(body ? { body } : {}) });
   }
+}
+
+function without(options: string, option: string): string {
+  return options
+    .split(', ')
+    .filter((one) => one !== option)
+    .join(', ');
 }
