@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { Baresip, type BaresipOptions } from '../baresip.ts';
 import { expectTone } from '../baresip-call.ts';
 import { ExchangeProcess, type TracedMessage } from '../exchange-process.ts';
-import { pause } from '../program.ts';
+import { eventually, pause } from '../program.ts';
 import { needs } from '../tools.ts';
 import { type Host, type Nat, type NatOptions, Network, type Segment, whyNoNetworks } from './network.ts';
 
@@ -136,16 +136,20 @@ export async function expectTones(caller: Baresip, callee: Baresip): Promise<voi
   await expectTone(caller, 1000);
 }
 
-/** Every address of ours in what `peer` (a host) was sent so far: of Via, Contact and the From of our own requests, and of SDP. */
-export function addressesToldTo(exchange: ExchangeProcess, peer: string): readonly string[] {
-  const sent = exchange.traffic().filter((message) => message.direction === 'out' && hostOf(message.peer) === peer);
+/**
+ * Every address of ours in what `peer` (a host) was sent: in Via and Contact, in o= and c=. Waits until messages of these
+ * kinds are among them (`INVITE`, `200 INVITE` ...): they are written down a little later than they are sent.
+ */
+export async function addressesToldTo(
+  exchange: ExchangeProcess,
+  peer: string,
+  kinds: readonly string[],
+): Promise<readonly string[]> {
+  const sent = await eventually(`${kinds} to ${peer}`, () => {
+    const messages = exchange.traffic().filter(({ direction, peer: to }) => direction === 'out' && hostOf(to) === peer);
+    return kinds.every((kind) => messages.some((message) => kindOf(message) === kind)) ? messages : null;
+  });
   return [...new Set(sent.flatMap(({ text }) => ownAddressesIn(text)))];
-}
-
-/** What kinds of messages `addressesToldTo` has looked at: `INVITE`, `200 INVITE` ... */
-export function kindsToldTo(exchange: ExchangeProcess, peer: string): readonly string[] {
-  const sent = exchange.traffic().filter((message) => message.direction === 'out' && hostOf(message.peer) === peer);
-  return [...new Set(sent.map(kindOf))];
 }
 
 function kindOf({ text }: TracedMessage): string {

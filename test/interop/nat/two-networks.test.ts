@@ -57,8 +57,8 @@ describe.runIf(canHaveNetworks())('an exchange that is in two networks and liste
         ...{ server: serverOf(called), protocol, tone: 1000, answers: true },
       });
       await expectCall(exchange, caller, callee);
-      expect(addressesToldTo(exchange, one.address)).toEqual([calling.own]);
-      expect(addressesToldTo(exchange, other.address)).toEqual([called.own]);
+      expect(await addressesToldTo(exchange, one.address, ['200 INVITE', '200 BYE'])).toEqual([calling.own]);
+      expect(await addressesToldTo(exchange, other.address, ['INVITE', 'ACK', 'BYE'])).toEqual([called.own]);
       expect(await exchange.cdrsOfCaller(caller.number)).toMatchObject([
         { caller_ip: one.address, callee_ip: other.address },
       ]);
