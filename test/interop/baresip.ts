@@ -132,6 +132,11 @@ export class Baresip implements AsyncDisposable {
     this.#command('resume');
   }
 
+  /** Connects the other side of the call with another extension. */
+  transfer(number: string): void {
+    this.#command('transfer', number);
+  }
+
   hangUp(): void {
     this.#command('hangup');
   }

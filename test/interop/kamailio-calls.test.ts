@@ -22,7 +22,7 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
   const proxies: string[] = [];
 
   beforeAll(async () => {
-    const numbers = Array.from({ length: 90 }, (_, index) => String(8001 + index));
+    const numbers = Array.from({ length: 110 }, (_, index) => String(8001 + index));
     exchange = await ExchangeProcess.start({
       config: {
         sip: {
@@ -120,6 +120,21 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
       expect(await exchange.cdrsOfCaller(first.number)).toMatchObject([{ terminated_by: 'callee', codec: 'opus' }]);
       await expectTone(callee, 440);
       await expectTone(caller, 1000);
+    });
+  });
+
+  describe.concurrent('with requests before the answer', () => {
+    test.each([
+      ['PRACK', 'caller-acknowledges-progress', 'callee-progresses-reliably', { asks: 'Require: 100rel' }],
+      ['PRACK with an answer', 'caller-answers-in-prack', 'callee-offers-reliably', {}],
+      ['UPDATE', 'caller-updates-early', 'callee-is-updated-early', {}],
+    ])('%s', async (_, calling, called, asks) => {
+      await using proxy = await Kamailio.start({ folder: exchange.folder, exchange, towards: 'udp' });
+      proxies.push(proxy.text);
+      const values = { ...asks, proxied: 'Via:[$second]\\nRecord-Route:[$route]' };
+      const story = { caller: account(), callee: account(), calling, called, values };
+      const [cdr] = await play(exchange, { ...story, proxy: proxy.text });
+      expect(cdr).toMatchObject({ status: 'completed', terminated_by: 'caller' });
     });
   });
 

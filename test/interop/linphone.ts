@@ -128,6 +128,16 @@ export class Linphone implements AsyncDisposable {
     this.#program.type('terminate');
   }
 
+  /** Connects the other side of the call with another extension. */
+  transfer(number: string): void {
+    this.#program.type(`transfer sip:${number}@${this.#server}`);
+  }
+
+  /** Connects the other sides of two of its calls, counted from one. */
+  transferTo(call: number, other: number): void {
+    this.#program.type(`transfer ${call} --to-call ${other}`);
+  }
+
   /** Writes to another extension. */
   write(number: string, text: string): void {
     this.#program.type(`chat sip:${number}@${this.#server} ${text}`);

@@ -10,13 +10,10 @@ export type Values = Readonly<Record<string, string>>;
  * value begins a line.
  */
 export function sippScenario(name: string, values: Values = {}): string {
-  return read(name, values).replaceAll(
-    /^ *<use part="([\w-]+)"((?: [\w-]+="[^"]*")*)\/>$/gm,
-    (_, part: string, given: string) => {
-      const attributes = [...given.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!] as const);
-      return read(`parts/${part}`, Object.fromEntries(attributes));
-    },
-  );
+  return read(name, values).replaceAll(/^ *<use part="([\w-]+)"((?: [\w-]+="[^"]*")*)\/>$/gm, (_, part, given) => {
+    const attributes = [...given.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, key, value]) => [key, value]);
+    return sippScenario(`parts/${part}`, Object.fromEntries(attributes));
+  });
 }
 
 function read(name: string, values: Values): string {
