@@ -153,6 +153,15 @@ describe.runIf(needs('sipp')).concurrent.each(['udp', 'tcp'] as const)('flows th
     });
   });
 
+  describe.concurrent('session timers (RFC 4028)', () => {
+    test.each([
+      ['refreshed by the caller, whose first wish is too short', 'caller-refreshes', 'callee-answers'],
+      ['refreshed by the callee, whose wish is longer than ours', 'caller-talks', 'callee-refreshes'],
+    ])('%s', async (_, calling, called) => {
+      expect(await story(calling, called)).toMatchObject({ status: 'completed', terminated_by: 'caller' });
+    });
+  });
+
   describe.concurrent('subscriptions (RFC 6665)', () => {
     test.each([
       ['to the calls of a colleague', 'dialog', 'dialog-info.*state=.full'],
