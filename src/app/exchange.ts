@@ -95,7 +95,7 @@ export class Exchange {
       random,
       log: log.child({ logger: 'sip' }),
       product: `sip-pbx/${parts.version}`,
-      supported: ['path', '100rel'],
+      supported: ['path', '100rel', 'replaces', 'norefersub'],
       dialogMethods,
     });
     this.directory = new Directory({

@@ -80,6 +80,12 @@ export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): Se
   return leg.makeAnswer({ codecs, direction: leg.wish, ptime: of?.ptime ?? null, maxptime: of?.maxptime ?? null });
 }
 
+/** Whether two phones that have agreed with us on something have a codec for speech in common, as far as is known. */
+export function canTalk(a: LegNegotiation, b: LegNegotiation): boolean {
+  const theirs = b.remote?.codecs ?? [];
+  return (a.remote?.codecs ?? []).some((codec) => isSpeech(codec) && theirs.some((other) => sameCodec(codec, other)));
+}
+
 /** What a phone can be expected to take: what it has agreed to, or has offered. */
 function knownCodecs(leg: LegNegotiation): readonly Codec[] | null {
   const agreed = agreedCodecs(leg);

@@ -146,10 +146,10 @@ test('OPTIONS in a dialog and outside tells truthfully what we do (RFC 3261 sect
   for (const answer of [inside, outside]) {
     expect(answer).toMatchObject({ status: 200 });
     expect(answer.headers.get('Allow')).toBe(
-      'ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REGISTER, PUBLISH, SUBSCRIBE',
+      'ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REFER, REGISTER, PUBLISH, SUBSCRIBE',
     );
     expect(answer.headers.get('Accept')).toBe('application/sdp');
-    expect(answer.headers.get('Supported')).toBe('path, 100rel');
+    expect(answer.headers.get('Supported')).toBe('path, 100rel, replaces, norefersub');
     expect(answer.headers.get('To')).toMatch(/;tag=/);
   }
   expect(answered.requests).toHaveLength(requests);
@@ -172,7 +172,7 @@ test.each([
 
 test.each([
   ['FROBNICATE', 501],
-  ['REFER', 405],
+  ['PUBLISH', 405],
 ])('%s in a call gets %i with Allow and the call goes on', async (method, status) => {
   await using world = await World.start();
   const talking = await talk(world);

@@ -22,6 +22,7 @@ export function endedCall(facts: Partial<EndedCall> = {}): EndedCall {
     caller: '1001',
     callee: '1002',
     callerIp: '192.0.2.1',
+    linkedId: null,
     calleeIp: '192.0.2.2',
     startedAt,
     ringingAt: startedAt + 100,

@@ -339,10 +339,37 @@ export class PhoneCall {
     return this.request('UPDATE', { body: sdp ?? undefined, contentType: 'application/sdp', headers });
   }
 
+  /** Asks for the other side to be connected with `target`, in the place of this phone in `other` where it is given. */
+  refer(
+    target: string,
+    options: { readonly replacing?: PhoneCall; readonly headers?: Readonly<Record<string, string>> } = {},
+  ): ClientTransaction {
+    const { replacing, headers = {} } = options;
+    const uri = target.includes(':') ? target : `sip:${target}@${this.phone.server}`;
+    const fields = replacing ? `?Replaces=${encodeURIComponent(replacing.replaces('to'))}` : '';
+    return this.request('REFER', { headers: { 'Refer-To': `<${uri}${fields}>`, ...headers } });
+  }
+
+  /** What a Replaces names this dialog by: as sent to the other side of it, or to this phone. */
+  replaces(to: 'to' | 'us'): string {
+    const [toTag, fromTag] = to === 'to' ? [this.remoteTag, this.localTag] : [this.localTag, this.remoteTag];
+    return `${this.callId};to-tag=${toTag};from-tag=${fromTag}`;
+  }
+
+  /** What the NOTIFYs have told of the last REFER, in order: status lines and the state of the subscription. */
+  get reports(): readonly string[] {
+    return this.requests
+      .filter(({ method }) => method === 'NOTIFY')
+      .map(({ body, headers }) => {
+        const [line = ''] = new TextDecoder().decode(body).split('\r\n');
+        return `${line.replace('SIP/2.0 ', '')} ${headers.get('Subscription-State')?.split(';')[0]}`;
+      });
+  }
+
   request(method: string, options: InDialog = {}): ClientTransaction {
     const sequence = this.phone.nextSequence();
     const headers = this.#fields(method, sequence, options);
-    const refreshes = method === 'INVITE' || method === 'UPDATE';
+    const refreshes = ['INVITE', 'UPDATE', 'REFER'].includes(method);
     if (refreshes && !headers.has('Contact')) headers.add('Contact', this.phone.contact);
     const request = new SipRequest({ method, uri: this.#target, headers });
     this.#put(request, options.body, options.contentType ?? 'text/plain');

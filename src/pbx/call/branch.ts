@@ -6,7 +6,7 @@ import type { AnswerByPrack, OutgoingInvite } from '../../sip/ua/index.ts';
 import type { Target } from '../routing/index.ts';
 import type { CallContext } from './call-context.ts';
 import { Leg } from './leg.ts';
-import { LegReport } from './leg-report.ts';
+import { dialogFacts, LegReport } from './leg-report.ts';
 import { sdpBody, sdpOf } from './session-body.ts';
 import { dialogUser, type RequestTaker, type Side } from './side.ts';
 
@@ -193,8 +193,7 @@ export class Branch implements Disposable {
   /** The phone has won: its leg and its dialog are the call's from now on. */
   release(dialog: Dialog): Side {
     this.#released = true;
-    const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = dialog.state;
-    this.report.update({ state: 'confirmed', dialog: { sipCallId, ourTag, phoneTag } });
+    this.report.update({ state: 'confirmed', dialog: dialogFacts(dialog) });
     return this.#side(dialog);
   }
 

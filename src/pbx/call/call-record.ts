@@ -11,7 +11,7 @@ export interface CalledPhone {
 
 /** What is known of one call, told as events and log lines when it happens; its end makes the call's record. */
 export class CallRecord {
-  readonly facts: CallFacts;
+  #facts: CallFacts;
   readonly #context: Pick<CallContext, 'clock' | 'events'>;
   readonly #log: Log;
   readonly #startedAt: number;
@@ -23,7 +23,16 @@ export class CallRecord {
     this.#context = context;
     this.#log = log;
     this.#startedAt = context.clock.now();
-    this.facts = { ...facts, startedAt: context.clock.wall() };
+    this.#facts = { ...facts, startedAt: context.clock.wall() };
+  }
+
+  get facts(): CallFacts {
+    return this.#facts;
+  }
+
+  /** Notes that this call and others belong together, by the id of the first of them. */
+  linkWith(callId: string): void {
+    this.#facts = { ...this.#facts, linkedId: callId };
   }
 
   get hasAnswer(): boolean {

@@ -1,9 +1,11 @@
-import { SipError } from '../../sip/message/index.ts';
+import { Replaces, type ReplacesValue, SipError } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Admit } from '../../sip/ua/index.ts';
 import type { Directory } from '../directory/index.ts';
+import { dialledNumber } from '../routing/index.ts';
 import { Call, type CallState } from './call.ts';
 import type { CallContext } from './call-context.ts';
+import type { Calls, FoundDialog, Person } from './calls.ts';
 import { checkHops, type IsOurs } from './hops.ts';
 import { type Sender, senderOf } from './sender.ts';
 
@@ -23,6 +25,7 @@ const retryAfter = '5';
 export class CallService {
   readonly #options: CallServiceOptions;
   readonly #calls = new Map<string, Call>();
+  readonly #others: Calls = { open: (facts) => this.#open(facts), find: (dialog) => this.#find(dialog) };
   #draining = false;
   #onIdle: (() => void) | null = null;
 
@@ -74,21 +77,15 @@ export class CallService {
     checkHops(request, this.#options.isOurs);
     const caller = this.#admit(transaction);
     if (caller === null) return;
+    if (this.#takeOver(transaction, { extension: caller.caller, displayName: caller.callerName })) return;
     const plan = context.dialPlan.plan(request.uri);
-    const call = new Call({
-      context,
-      facts: {
-        callerSipCallId: request.callId,
-        caller: caller.caller,
-        callee: plan.callee,
-        callerIp: transaction.flow.remote.address,
-      },
-      onOver: (ended) => {
-        this.#calls.delete(ended.id);
-        if (this.#calls.size === 0) this.#onIdle?.();
-      },
+    const call = this.#open({
+      callerSipCallId: request.callId,
+      caller: caller.caller,
+      callee: plan.callee,
+      callerIp: transaction.flow.remote.address,
+      linkedId: null,
     });
-    this.#calls.set(call.id, call);
     try {
       call.receive(transaction, { ...caller, callee: plan.callee }, plan);
     } catch (error) {
@@ -96,6 +93,52 @@ export class CallService {
       this.#calls.delete(call.id);
       throw error;
     }
+  }
+
+  #open(facts: ConstructorParameters<typeof Call>[0]['facts']): Call {
+    const call = new Call({
+      context: this.#options.context,
+      facts,
+      calls: this.#others,
+      onOver: (ended) => {
+        this.#calls.delete(ended.id);
+        if (this.#calls.size === 0) this.#onIdle?.();
+      },
+    });
+    this.#calls.set(call.id, call);
+    return call;
+  }
+
+  #find(dialog: ReplacesValue): FoundDialog | null {
+    for (const call of this.#calls.values()) {
+      const found = call.find(dialog);
+      if (found) return { call, ...found };
+    }
+    return null;
+  }
+
+  /**
+   * An INVITE that is for a call which is there already: it takes the place of one of its phones (RFC 3891), or picks up
+   * what rings at an extension (`**1002`). False when it is for none. Throws SipError when there is no such call.
+   */
+  #takeOver(transaction: ServerTransaction, person: Person): boolean {
+    const { request } = transaction;
+    const dialog = request.headers.first(Replaces);
+    if (dialog) {
+      const found = this.#find(dialog);
+      // What has not been answered can be picked up from whom it rings at, not from who calls (RFC 3891 §3).
+      if (!found || (found.early && found.party === 'caller')) throw new SipError(481);
+      if (!found.early && dialog.earlyOnly) throw new SipError(486);
+      if (found.early) found.call.pickUp(transaction, person);
+      else found.call.replace(found.party, transaction, person);
+      return true;
+    }
+    const [, extension] = /^\*\*(.+)$/.exec(dialledNumber(request.uri)) ?? [];
+    if (extension === undefined || !this.#options.directory.extension(extension)) return false;
+    const call = [...this.#calls.values()].find((candidate) => candidate.ringsAt(extension));
+    if (!call) throw new SipError(480, 'Nothing To Pick Up');
+    call.pickUp(transaction, person);
+    return true;
   }
 
   /** The caller; null when it has not proved who it is. */

@@ -1,6 +1,7 @@
 import { Inbox, type Log, randomToken, type Timer } from '../../base/index.ts';
+import { offerFor, ownAnswer } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
-import { Expires, MaxBreadth, Reason, SipError, type SipRequest } from '../../sip/message/index.ts';
+import { Expires, MaxBreadth, Reason, type ReplacesValue, SipError, type SipRequest } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { CallFacts, Ending } from '../events/index.ts';
 import type { Plan } from '../routing/index.ts';
@@ -8,15 +9,18 @@ import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
 import { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
+import { type CallHost, type Calls, type FoundDialog, names, type Parties, type Person } from './calls.ts';
 import { Conversation } from './conversation.ts';
 import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
+import { answerInvite } from './invited-side.ts';
 import { InvitingCaller } from './inviting-caller.ts';
-import { LegReport } from './leg-report.ts';
+import { dialogFacts, LegReport } from './leg-report.ts';
 import { refusalOfMedia, sdpOf } from './session-body.ts';
-import { type Parties, Setup, type SetupHost } from './setup.ts';
-import { dialogUser, follow, type Side } from './side.ts';
+import { Setup } from './setup.ts';
+import { dialogUser, follow, moved, type Side } from './side.ts';
 import type { Step } from './step.ts';
+import { Transfer } from './transfer.ts';
 
 export type CallState = 'IDLE' | 'RINGING' | 'ACTIVE' | 'TERMINATING';
 
@@ -25,29 +29,37 @@ export type CallState = 'IDLE' | 'RINGING' | 'ACTIVE' | 'TERMINATING';
  * on the conversation of the two. All that happens arrives in the inbox and is handled to its end before the next;
  * however the call ends, it ends in `end`.
  */
-export class Call implements SetupHost {
+export class Call implements CallHost {
   readonly id: string;
   readonly context: CallContext;
   readonly log: Log;
   readonly record: CallRecord;
   readonly media: CallMedia;
+  readonly calls: Calls;
   readonly #onOver: (call: Call) => void;
   readonly #inbox = new Inbox<Step>((step) => this.#guarded(step));
   #state: CallState = 'IDLE';
   #callerEnd: CallerEnd | null = null;
   #setup: Setup | null = null;
   #conversation: Conversation | null = null;
-  /** The caller's report and, until the answer, what watches its connection. */
-  #owned: Disposable[] = [];
+  /** The last transfer that one of the phones has asked for. */
+  #transfer: Transfer | null = null;
+  #transfers = 0;
+  /** The report of a caller that has not been answered. */
+  #calling: LegReport | null = null;
+  /** Watches the connection of a caller that has not been answered. */
+  #watch: Disposable | null = null;
   #timer: Timer | null = null;
 
   constructor(options: {
     readonly context: CallContext;
-    readonly facts: Pick<CallFacts, 'caller' | 'callee' | 'callerSipCallId' | 'callerIp'>;
+    readonly facts: Pick<CallFacts, 'caller' | 'callee' | 'callerSipCallId' | 'callerIp' | 'linkedId'>;
+    readonly calls: Calls;
     readonly onOver: (call: Call) => void;
   }) {
     this.context = options.context;
     this.#onOver = options.onOver;
+    this.calls = options.calls;
     this.id = randomToken(options.context.random, 26);
     this.log = options.context.log.child({ call_id: this.id });
     this.record = new CallRecord({ callId: this.id, ...options.facts }, options.context, this.log);
@@ -125,19 +137,16 @@ export class Call implements SetupHost {
           return this.end(ending);
         }
         invite.provisional(100, undefined);
-        const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = invite.dialog.state;
-        const report = this.#own(
-          new LegReport(this.context, {
-            callId: this.id,
-            extension: parties.caller,
-            direction: 'initiator',
-            dialog: { sipCallId, ourTag, phoneTag },
-            remote: { number: parties.callee, displayName: this.context.displayName(parties.callee) },
-          }),
-        );
+        this.#calling = new LegReport(this.context, {
+          callId: this.id,
+          extension: parties.caller,
+          direction: 'initiator',
+          dialog: dialogFacts(invite.dialog),
+          remote: { number: parties.callee, displayName: this.context.displayName(parties.callee) },
+        });
         try {
           const caller = { extension: parties.caller, displayName: parties.callerName };
-          this.#callerEnd = new InvitingCaller({ host: this, invite, offer, parties: caller, report });
+          this.#callerEnd = new InvitingCaller({ host: this, invite, offer, parties: caller, report: this.#calling });
         } catch (error) {
           const refusal = refusalOfMedia(error);
           if (!(refusal instanceof SipError)) throw error;
@@ -145,9 +154,8 @@ export class Call implements SetupHost {
           invite.reject(refusal.status, refusal.reason, { Reason: reasonOf(ending), ...refusal.headers });
           return this.end(ending);
         }
-        this.#own(transaction.flow.onClose(() => this.#onCallerLost()));
-        const patience = Math.min(limits.inviteTimeout || Infinity, expiresOf(request));
-        if (patience < Infinity) this.#after(patience, () => unanswered('Nobody answered in time'));
+        this.#watch = transaction.flow.onClose(() => this.#onCallerLost());
+        this.#waitAtMost(Math.min(limits.inviteTimeout || Infinity, expiresOf(request)));
         this.#setup = new Setup({
           host: this,
           caller: this.#callerEnd,
@@ -168,9 +176,111 @@ export class Call implements SetupHost {
     });
   }
 
-  #own<T extends Disposable>(resource: T): T {
-    this.#owned.push(resource);
-    return resource;
+  #waitAtMost(patience: number): void {
+    if (patience < Infinity) this.#after(patience, () => unanswered('Nobody answered in time'));
+  }
+
+  ringFor(caller: CallerEnd, parties: Parties, plan: Plan, headers: Readonly<Record<string, string>>): void {
+    this.post({
+      name: 'begin',
+      run: () => {
+        this.record.started();
+        this.#callerEnd = caller;
+        if (plan.kind === 'refuse') return this.end(refused('system', plan.status, plan.text));
+        this.#waitAtMost(this.context.limits.inviteTimeout || Infinity);
+        this.#setup = new Setup({ host: this, caller, parties, maxForwards: 70, headers });
+        this.#setup.ring(plan.targets, null);
+      },
+    });
+  }
+
+  /** The extension whose phone rings in this dialog, or has answered in it; null when it is none of this call. */
+  find(dialog: ReplacesValue): Omit<FoundDialog, 'call'> | null {
+    for (const { party, extension, report } of this.#sides()) {
+      if (names(dialog, report.facts.dialog)) return { party, extension, early: false };
+    }
+    if (this.#conversation) return null;
+    const caller = this.#calling?.facts;
+    if (caller && names(dialog, caller.dialog)) return { party: 'caller', extension: caller.extension, early: true };
+    const extension = this.#setup?.ringingAt(dialog) ?? null;
+    return extension === null ? null : { party: 'callee', extension, early: true };
+  }
+
+  /** Whether a phone of this extension rings in this call. */
+  ringsAt(extension: string): boolean {
+    return !this.#conversation && (this.#setup?.rings(extension) ?? false);
+  }
+
+  #sides(): readonly Side[] {
+    return this.#conversation ? [this.#conversation.caller, this.#conversation.callee] : [];
+  }
+
+  /** Somebody picks up by an INVITE what rings at a phone of this call. */
+  pickUp(transaction: ServerTransaction, person: Person): void {
+    this.#answerBy(transaction, () => {
+      if (!this.#setup || this.#conversation) throw new SipError(481);
+      this.log.info('call picked up', { by: person.extension });
+      this.#setup.pickUp(transaction, person);
+    });
+  }
+
+  /** Handles an INVITE that concerns this call and is refused when it can't be answered. */
+  #answerBy(transaction: ServerTransaction, run: () => void): void {
+    const { userAgent } = this.context;
+    this.post({
+      name: 'INVITE',
+      run,
+      late: () => transaction.respond(userAgent.response(transaction, 481)),
+      request: { transaction, refuse: (error) => transaction.respond(userAgent.refusal(transaction, error)) },
+    });
+  }
+
+  replace(party: 'caller' | 'callee', transaction: ServerTransaction, person: Person): void {
+    this.#answerBy(transaction, () => {
+      const other = this.#sides().find((side) => side.party !== party);
+      if (!other) throw new SipError(481);
+      const { callId: callerSipCallId } = transaction.request;
+      this.record.linkWith(this.facts.linkedId ?? this.id);
+      const { linkedId } = this.facts;
+      const call = this.calls.open({
+        caller: person.extension,
+        callee: other.extension,
+        callerSipCallId,
+        callerIp: transaction.flow.remote.address,
+        linkedId,
+      });
+      call.joinBy(transaction, person, this, other.party);
+    });
+  }
+
+  joinBy(transaction: ServerTransaction, person: Person, from: CallHost, party: 'caller' | 'callee'): void {
+    this.post({
+      name: 'begin',
+      run: () => {
+        const other = from.conversation?.[party];
+        if (!other) throw new SipError(481);
+        this.record.started();
+        try {
+          const caller = answerInvite({
+            call: this,
+            party: 'caller',
+            transaction,
+            person,
+            remote: other,
+            agree: ({ negotiation }) =>
+              negotiation.remoteOffer
+                ? ownAnswer(negotiation, other.leg.negotiation)
+                : offerFor(other.leg.negotiation, negotiation),
+          });
+          const ending = hungUp('system', 'normal', `Replaced by a phone of ${person.extension}`);
+          this.connected(caller, moved(from.handOver(party, ending), 'callee', this, person));
+          this.#conversation?.renegotiate('callee');
+        } catch (error) {
+          transaction.respond(this.context.userAgent.refusal(transaction, error));
+          this.end(refused('system', error instanceof SipError ? error.status : 500, 'It could not take the place'));
+        }
+      },
+    });
   }
 
   rings(): void {
@@ -188,7 +298,10 @@ export class Call implements SetupHost {
       context: this.context,
       media: this.media,
       end: (ending) => this.end(ending),
+      refer: (from, remaining, transaction) => this.#refer(from, remaining, transaction),
     });
+    this.#calling = null;
+    this.#watch?.[Symbol.dispose]();
     if (caller.leg.negotiation.phase === 'stable' && callee.leg.negotiation.phase === 'stable') {
       this.#conversation.connect();
     }
@@ -199,7 +312,23 @@ export class Call implements SetupHost {
 
   /** The caller has been told that a phone has answered. */
   answered(): void {
-    this.record.answered(this.#callerEnd?.leg.codec ?? null);
+    const leg = this.#conversation?.caller.leg ?? this.#callerEnd?.leg;
+    if (!this.record.hasAnswer) this.record.answered(leg?.codec ?? null);
+  }
+
+  #refer(from: Side, remaining: Side, transaction: ServerTransaction): void {
+    if (this.#transfer?.pending) throw new SipError(491, 'Another Transfer Is Pending');
+    const id = this.#transfers === 0 ? null : transaction.request.cseq.number;
+    this.#transfer = new Transfer({ call: this, from, remaining, transaction, id });
+    this.#transfers++;
+    this.#transfer.start();
+  }
+
+  handOver(party: 'caller' | 'callee', ending: Ending): Side {
+    const side = this.#conversation?.[party];
+    if (!side) throw new Error('a call that has not been answered has nothing to hand over');
+    this.#finish(ending, {}, party);
+    return side;
   }
 
   renegotiateCallee(): void {
@@ -229,37 +358,54 @@ export class Call implements SetupHost {
     this.#timer = this.context.clock.after(ms, () => this.#endBy(ending));
   }
 
+  end(ending: Ending, words: LastWords = {}): void {
+    const kept = this.#transfer?.remaining(ending) ?? null;
+    const transfer = this.#transfer;
+    const side = kept && this.#conversation ? this.#conversation[kept] : null;
+    if (this.#state === 'TERMINATING') return;
+    this.#finish(ending, words, kept);
+    transfer?.callOver(side);
+  }
+
   /**
    * The one way in which a call ends. `why` names who ended it, and only the others are told: an unanswered caller
-   * with further header fields and a reason phrase, the branches that still ring with header fields of their own.
+   * with further header fields and a reason phrase, the branches that still ring with header fields of their own. The
+   * side that is `kept` goes on in another call.
    */
-  end(why: Ending, words: LastWords = {}): void {
+  #finish(why: Ending, words: LastWords, kept: 'caller' | 'callee' | null): void {
     if (this.#state === 'TERMINATING') return;
     const ending = this.record.hasAnswer ? why : beforeAnswer(why);
     this.#state = 'TERMINATING';
     this.#timer?.cancel();
-    const conversation = this.#conversation;
-    conversation?.close();
+    const sides = this.#sides();
+    this.#conversation?.close();
     this.#setup?.giveUpOthers(words.toBranches ?? {});
     this.#callerEnd?.end(ending, words);
-    const sides = conversation ? [conversation.caller, conversation.callee] : [];
-    for (const side of sides) {
-      follow(side, this.context.dialPlan);
-      side.dialog.bye({ Reason: reasonOf(ending) });
-    }
+    const leaving = sides.filter(({ party }) => party !== kept);
+    for (const side of leaving) this.#hangUp(side, ending);
     const callee = this.#setup?.first ?? null;
-    const codec = this.#callerEnd?.leg.codec ?? null;
+    const codec = (sides[0]?.leg ?? this.#callerEnd?.leg)?.codec ?? null;
     this.media.end((ofCaller, ofCallee) =>
       this.record.ended(ending, callee, codec, { caller: ofCaller, callee: ofCallee }),
     );
     this.#setup?.[Symbol.dispose]();
-    for (const { leg, report } of sides) {
+    for (const { leg, report } of leaving) {
       leg[Symbol.dispose]();
       report[Symbol.dispose]();
     }
-    if (!conversation) this.#callerEnd?.leg[Symbol.dispose]();
-    for (const resource of this.#owned) resource[Symbol.dispose]();
+    if (sides.length === 0) this.#callerEnd?.release();
+    this.#calling?.[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
     this.#onOver(this);
+  }
+
+  #hangUp(side: Side, ending: Ending): void {
+    const bye = (): void => {
+      follow(side, this.context.dialPlan);
+      side.dialog.bye({ Reason: reasonOf(ending) });
+    };
+    if (this.#transfer?.referrer === side.party) this.#transfer.farewell(bye);
+    else bye();
   }
 }
 

@@ -33,7 +33,12 @@ export interface CallerEnd {
    * Throws SdpError, NoCommonMedia or SipError when it can't be used; nothing has been said to the caller then.
    */
   agree(branch: Branch, response: SipResponse, dialog: Dialog): void;
-  /** After `agree`, when the other branches have been given up: tells the caller. */
+  /**
+   * As `agree` for a phone that has picked up the call by an INVITE of its own: what it is told, answer or offer.
+   * Throws NoCommonMedia or SipError when the two have nothing in common.
+   */
+  agreeWith(leg: Leg): SessionDescription;
+  /** After `agree` or `agreeWith`, when the other branches have been given up: tells the caller. */
   connect(callee: Side): Side;
   /** A request of the caller before the answer that concerns the session. Throws SipError to refuse it. */
   onSessionRequest(transaction: ServerTransaction, dialog: Dialog, heard: Side | null): void;
@@ -41,4 +46,6 @@ export interface CallerEnd {
   onCalleeChange(transaction: ServerTransaction, callee: Side): void;
   /** The call has ended, before or after the answer. */
   end(ending: Ending, words: LastWords): void;
+  /** Gives back what it holds, when it was never connected. */
+  release(): void;
 }

@@ -13,7 +13,7 @@ import { answerHere, checkOfferAllowed, pending, SessionChange } from './session
 import { follow, type Side } from './side.ts';
 
 /** Methods that a dialog of ours answers, besides ACK and CANCEL. */
-export const dialogMethods = ['INVITE', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'MESSAGE'] as const;
+export const dialogMethods = ['INVITE', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'MESSAGE', 'REFER'] as const;
 
 /** Fields of a relayed INFO or MESSAGE that belong to its body. */
 const aboutTheBody = ['Info-Package', 'Content-Disposition'];
@@ -25,6 +25,7 @@ export class Conversation {
   readonly #context: CallContext;
   readonly #media: CallMedia;
   readonly #end: (ending: Ending) => void;
+  readonly #refer: (from: Side, remaining: Side, transaction: ServerTransaction) => void;
   readonly #changes = new Set<SessionChange>();
   readonly #attempts = new Set<Attempt>();
 
@@ -35,12 +36,15 @@ export class Conversation {
     readonly media: CallMedia;
     /** Ends the call. The side that `ending` names has hung up itself. */
     readonly end: (ending: Ending) => void;
+    /** A phone wants the other to be connected with somebody else. */
+    readonly refer: (from: Side, remaining: Side, transaction: ServerTransaction) => void;
   }) {
     this.caller = options.caller;
     this.callee = options.callee;
     this.#context = options.context;
     this.#media = options.media;
     this.#end = options.end;
+    this.#refer = options.refer;
   }
 
   /** Answers or passes on a request of one side. Throws SipError to refuse it. */
@@ -60,6 +64,8 @@ export class Conversation {
       case 'INFO':
       case 'MESSAGE':
         return this.#relay(from, transaction);
+      case 'REFER':
+        return this.#refer(from, this.#other(from), transaction);
       default:
         return answerWithin(userAgent, from.dialog, transaction);
     }

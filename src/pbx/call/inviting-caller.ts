@@ -2,6 +2,7 @@ import {
   formatSessionDescription,
   LegNegotiation,
   offerFor,
+  ownAnswer,
   relayAnswer,
   relayOffer,
   SdpError,
@@ -18,7 +19,7 @@ import type { CallMedia } from './call-media.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { broken, reasonOf } from './ending.ts';
 import { Leg, newSessionId } from './leg.ts';
-import type { LegReport } from './leg-report.ts';
+import { dialogFacts, type LegReport } from './leg-report.ts';
 import { type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
 import { answerHere, checkOfferAllowed, SessionChange } from './session-change.ts';
 import type { Side } from './side.ts';
@@ -122,7 +123,7 @@ export class InvitingCaller implements CallerEnd {
       this.#agreedWith = branch;
       return relayAnswer(branch.leg.negotiation, this.leg.negotiation);
     }
-    const fresh = LegNegotiation.restore({ ...this.#beginning.state, sessionId: newSessionId(this.#host.context) });
+    const fresh = this.#fresh();
     const answer = relayAnswer(branch.leg.negotiation, fresh);
     if (heard && !this.#changed && sameWords(answer, heard)) {
       this.#agreedWith = branch;
@@ -133,13 +134,13 @@ export class InvitingCaller implements CallerEnd {
   }
 
   /** From now on another dialog with the caller counts. */
-  #begin(negotiation: LegNegotiation, branch: Branch): void {
+  #begin(negotiation: LegNegotiation, branch: Branch | null): void {
     this.#change?.close();
     this.#change = null;
     this.#changed = false;
     this.leg.negotiation = negotiation;
     this.#agreedWith = branch;
-    this.#invite.fork();
+    this.report.update({ dialog: dialogFacts(this.#invite.fork()) });
   }
 
   agree(branch: Branch, response: SipResponse, dialog: Dialog): void {
@@ -156,16 +157,36 @@ export class InvitingCaller implements CallerEnd {
       const offer = sdpOf(response);
       if (!offer) throw new SdpError('the 200 carries no offer');
       branch.leg.negotiation.receiveOffer(offer);
-      if (this.#agreedWith) this.#begin(LegNegotiation.restore(this.#beginning.state), branch);
+      if (this.#agreedWith) this.#begin(this.#fresh(), branch);
       this.#answer = sdpBody(relayOffer(branch.leg.negotiation, this.leg.negotiation));
       this.#unacknowledged = { dialog, sequence };
     }
   }
 
+  agreeWith(leg: Leg): SessionDescription {
+    const { negotiation } = leg;
+    if (this.#agreedWith || this.#changed) this.#begin(this.#fresh(), null);
+    if (!this.#offer) {
+      if (!negotiation.remoteOffer) throw new SipError(488, 'Nobody Offers a Session');
+      const answer = ownAnswer(negotiation, null);
+      this.#answer = sdpBody(offerFor(negotiation, this.leg.negotiation));
+      return answer;
+    }
+    this.#answer = sdpBody(ownAnswer(this.leg.negotiation, negotiation.remoteOffer ? negotiation : null));
+    return negotiation.remoteOffer
+      ? ownAnswer(negotiation, this.leg.negotiation)
+      : offerFor(this.leg.negotiation, negotiation);
+  }
+
+  /** The leg as it began, for a further dialog. */
+  #fresh(): LegNegotiation {
+    return LegNegotiation.restore({ ...this.#beginning.state, sessionId: newSessionId(this.#host.context) });
+  }
+
   /** What the 200 offers to a caller that has offered nothing, of what `branch` has agreed with us. */
   #offerOf(branch: Branch): Answer {
     if (this.#agreedWith === branch) return {};
-    if (this.#agreedWith) this.#begin(LegNegotiation.restore(this.#beginning.state), branch);
+    if (this.#agreedWith) this.#begin(this.#fresh(), branch);
     return sdpBody(offerFor(branch.leg.negotiation, this.leg.negotiation));
   }
 
@@ -184,8 +205,7 @@ export class InvitingCaller implements CallerEnd {
     if (this.leg.negotiation.phase === 'stable' || this.#change) this.leg.generation++;
     if (this.leg.negotiation.phase === 'stable') host.post({ name: 'answered', run: () => this.#match(callee) });
     const { dialog } = this.#invite;
-    const { localTag: ourTag, remoteTag: phoneTag, callId: sipCallId } = dialog.state;
-    this.report.update({ state: 'confirmed', dialog: { sipCallId, ourTag, phoneTag } });
+    this.report.update({ state: 'confirmed', dialog: dialogFacts(dialog) });
     return this.#side(dialog);
   }
 
@@ -311,6 +331,10 @@ export class InvitingCaller implements CallerEnd {
       this.#unacknowledged = null;
     }
     this.#invite.reject(ending.sipStatus, words.reason, { Reason: reasonOf(ending), ...words.toCaller });
+  }
+
+  release(): void {
+    this.leg[Symbol.dispose]();
   }
 }
 

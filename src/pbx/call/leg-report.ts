@@ -1,4 +1,5 @@
 import { type Clock, type Random, randomToken } from '../../base/index.ts';
+import type { Dialog } from '../../sip/dialog/index.ts';
 import type { EventBus, LegFacts } from '../events/index.ts';
 
 /** Tells the event bus whenever something about one phone's end of a call changes, and once that it is over. */
@@ -36,6 +37,11 @@ export class LegReport implements Disposable {
   #publish(): void {
     this.#events.publish({ type: 'leg.changed', at: this.#clock.wall(), leg: this.#facts });
   }
+}
+
+/** What tells a dialog from all others. */
+export function dialogFacts({ state }: Dialog): LegFacts['dialog'] {
+  return { sipCallId: state.callId, ourTag: state.localTag, phoneTag: state.remoteTag };
 }
 
 function sameFacts(a: LegFacts, b: LegFacts): boolean {

@@ -1,47 +1,35 @@
-import { type Log, Scope } from '../../base/index.ts';
+import { Scope } from '../../base/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
-import { MaxBreadth, type NameAddress, noParams, SipError, type SipResponse, sipUri } from '../../sip/message/index.ts';
+import {
+  MaxBreadth,
+  type NameAddress,
+  noParams,
+  type ReplacesValue,
+  SipError,
+  type SipResponse,
+  sipUri,
+} from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { AnswerByPrack } from '../../sip/ua/index.ts';
-import type { Ending } from '../events/index.ts';
 import type { Target } from '../routing/index.ts';
 import type { BranchRefusal } from './best-response.ts';
 import { Branch } from './branch.ts';
-import type { CallContext } from './call-context.ts';
-import type { CallRecord } from './call-record.ts';
-import type { CallerEnd, LastWords } from './caller-end.ts';
+import type { CalledPhone } from './call-record.ts';
+import type { CallerEnd } from './caller-end.ts';
+import { type CallHost, names, type Parties, type Person } from './calls.ts';
 import { answerWithin } from './conversation.ts';
 import { refused } from './ending.ts';
 import { Fork } from './fork.ts';
+import { answerInvite } from './invited-side.ts';
 import { refusalOfMedia } from './session-body.ts';
-import type { RequestTaker, Side } from './side.ts';
+import type { Side } from './side.ts';
 
 /** What is said to a branch that another has beaten. */
 const elsewhere = { Reason: 'SIP;cause=200;text="Call completed elsewhere"' };
 
-/** What a call that is being set up needs of its call. */
-export interface SetupHost extends RequestTaker {
-  readonly id: string;
-  readonly context: CallContext;
-  readonly log: Log;
-  readonly record: CallRecord;
-  /** A phone rings. */
-  rings(): void;
-  connected(caller: Side, callee: Side): void;
-  end(ending: Ending, words?: LastWords): void;
-}
-
-/** Who calls whom, as phones are shown it. */
-export interface Parties {
-  /** The number of the authenticated extension. */
-  readonly caller: string;
-  readonly callerName: string | null;
-  readonly callee: string;
-}
-
 /** A call from the first ringing to the answer: the phones that are called at the same time, and what they say. */
 export class Setup implements Disposable {
-  readonly #host: SetupHost;
+  readonly #host: CallHost;
   readonly #caller: CallerEnd;
   readonly #parties: Parties;
   readonly #maxForwards: number;
@@ -49,11 +37,13 @@ export class Setup implements Disposable {
   readonly #scope = new Scope();
   readonly #fork: Fork;
   #winner: Branch | null = null;
+  /** The phone that has picked up what rang at another. */
+  #pickedUpBy: CalledPhone | null = null;
   /** The branch whose early media the caller hears: the first to send any, in its latest early dialog. */
   #heard: { readonly branch: Branch; readonly tag: string } | null = null;
 
   constructor(options: {
-    readonly host: SetupHost;
+    readonly host: CallHost;
     readonly caller: CallerEnd;
     readonly parties: Parties;
     readonly maxForwards: number;
@@ -74,8 +64,48 @@ export class Setup implements Disposable {
   }
 
   /** The branch that answered, else the one that was called first. */
-  get first(): Branch | null {
-    return this.#winner ?? this.#fork.first;
+  get first(): CalledPhone | null {
+    return this.#pickedUpBy ?? this.#winner ?? this.#fork.first;
+  }
+
+  /** The extension whose phone rings in this dialog; null when it is none of ours. */
+  ringingAt(dialog: ReplacesValue): string | null {
+    const branch = this.#ringing().find(({ report }) => names(dialog, report.facts.dialog));
+    return branch?.target.extension ?? null;
+  }
+
+  /** Whether a phone of this extension rings. */
+  rings(extension: string): boolean {
+    return this.#ringing().some(({ target }) => target.extension === extension);
+  }
+
+  #ringing(): readonly Branch[] {
+    return this.#answered ? [] : this.#fork.others(null);
+  }
+
+  get #answered(): boolean {
+    return this.#winner !== null || this.#pickedUpBy !== null;
+  }
+
+  /**
+   * Somebody else picks the call up by an INVITE (RFC 3891 §4.1): it is connected with the caller, the phones that ring
+   * are told that this has been done. Throws SipError 488 when the two have no codec in common, 481 when it has been
+   * answered meanwhile.
+   */
+  pickUp(transaction: ServerTransaction, person: Person): void {
+    if (this.#answered) throw new SipError(481);
+    const { caller, callerName } = this.#parties;
+    const callee = answerInvite({
+      call: this.#host,
+      party: 'callee',
+      transaction,
+      person,
+      remote: { extension: caller, displayName: callerName },
+      agree: (leg) => this.#caller.agreeWith(leg),
+    });
+    this.#pickedUpBy = { sipCallId: transaction.request.callId, address: transaction.flow.remote.address };
+    this.giveUpOthers(elsewhere);
+    this.#host.connected(this.#caller.connect(callee), callee);
   }
 
   /** Calls `targets`, of which no more than `maxBreadth` at a time (RFC 5393 §5.3.3) unless it is null. */
@@ -119,7 +149,7 @@ export class Setup implements Disposable {
   }
 
   #onProgress(branch: Branch, response: SipResponse, tag: string, answer: AnswerByPrack | null): void {
-    if (!this.#fork.has(branch) || this.#winner) return;
+    if (!this.#fork.has(branch) || this.#answered) return;
     // A branch that has gone says nothing about the call (RFC 6228), and the queue of a phone is not the caller's.
     if (response.status === 199) return;
     branch.rings(tag);
@@ -150,7 +180,7 @@ export class Setup implements Disposable {
   }
 
   #onRefused(branch: Branch, response: SipResponse): void {
-    if (!this.#fork.has(branch) || this.#winner) return;
+    if (!this.#fork.has(branch) || this.#answered) return;
     const refusal = this.#fork.redirect(branch, response);
     if (refusal) return this.#drop(branch, refusal);
     this.#noteSilence(branch);
@@ -163,7 +193,7 @@ export class Setup implements Disposable {
     if (abandon) branch.abandon({});
     this.#fork.drop(branch, refusal);
     this.#noteSilence(branch);
-    if (this.#winner) return;
+    if (this.#answered) return;
     if (refusal.status >= 600 || this.#fork.size === 0) this.#giveUp();
   }
 
@@ -179,7 +209,7 @@ export class Setup implements Disposable {
   }
 
   #onAnswer(branch: Branch, response: SipResponse, dialog: Dialog): void {
-    if (!this.#fork.has(branch) || this.#winner) return hangUp(response, dialog, elsewhere);
+    if (!this.#fork.has(branch) || this.#answered) return hangUp(response, dialog, elsewhere);
     try {
       this.#caller.agree(branch, response, dialog);
     } catch (error) {

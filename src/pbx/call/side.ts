@@ -37,6 +37,19 @@ function hostOf(uri: Uri): string | null {
   return uri.kind === 'sip' ? uri.host : null;
 }
 
+/** The side in another call, where it speaks to `partner`; whatever its phone asks from now on is asked of that call. */
+export function moved(
+  side: Side,
+  party: 'caller' | 'callee',
+  call: RequestTaker & { readonly id: string; readonly context: CallContext },
+  partner: { readonly extension: string; readonly displayName: string | null } | null,
+): Side {
+  side.dialog.user = dialogUser(party, call, call.context.userAgent);
+  const remote = partner && { number: partner.extension, displayName: partner.displayName };
+  side.report.update({ callId: call.id, ...(remote ? { remote } : {}) });
+  return { ...side, party };
+}
+
 /** What a call makes of the requests that one of its phones sends. */
 export interface RequestTaker {
   post(step: Step): void;
@@ -56,7 +69,10 @@ export function dialogUser(
       taker.post({
         name: transaction.request.method,
         run: () => taker.onRequest(from, transaction, dialog),
-        late: () => transaction.respond(userAgent.response(transaction, lateStatus(transaction.request))),
+        late: () => {
+          transaction.respond(userAgent.response(transaction, lateStatus(transaction.request)));
+          if (transaction.request.method === 'BYE') dialog.end();
+        },
         request: {
           transaction,
           refuse: (error) => dialog.reject(transaction, userAgent.refusal(transaction, error)),

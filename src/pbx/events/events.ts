@@ -50,6 +50,8 @@ export interface CallFacts {
   readonly callee: string;
   readonly callerIp: string;
   readonly startedAt: number;
+  /** Calls that came of each other, by a transfer, have the id of the first of them in common; null for all others. */
+  readonly linkedId: string | null;
 }
 
 /** All that a call's record says, known when it has ended. */

@@ -33,6 +33,8 @@ export interface Cdr {
   readonly sip_status: number;
   readonly q850_cause: number;
   readonly setup_time_ms: number | null;
+  /** Calls that came of each other, by a transfer: the `call_id` of the first of them. */
+  readonly linked_id: string | null;
   readonly rtp: { readonly caller: CdrMedia; readonly callee: CdrMedia };
 }
 
@@ -58,6 +60,7 @@ export function cdrOf(call: EndedCall): Cdr {
     sip_status: call.ending.sipStatus,
     q850_cause: call.ending.q850,
     setup_time_ms: call.setupMs === null ? null : Math.round(call.setupMs),
+    linked_id: call.linkedId,
     rtp: { caller: mediaOf(call.media.caller), callee: mediaOf(call.media.callee) },
   };
 }

@@ -16,6 +16,7 @@ export {
   isSips,
   newTag,
 } from './dialog-state.ts';
+export { ReferSubscription } from './refer.ts';
 export { ProvisionalOrder, ReliableProvisionals, reliability, reliableNumberOf } from './reliable-provisional.ts';
 export {
   type NotifiedState,

@@ -14,3 +14,4 @@ export { limits, parseMessage } from './parse.ts';
 export { sameUri } from './same-uri.ts';
 export { reasonPhrase } from './status.ts';
 export { formatUri, type OtherUri, parseUri, type SipUri, sipUri, type TelUri, type Uri } from './uri.ts';
+export { uriHeader } from './uri-headers.ts';

@@ -17,6 +17,8 @@ export {
   Path,
   parseNameAddress,
   RecordRoute,
+  ReferredBy,
+  ReferTo,
   ReplyTo,
   Route,
   To,
@@ -24,6 +26,7 @@ export {
 } from './name-address.ts';
 export { RAck, type RAckValue } from './rack.ts';
 export { Reason, type ReasonValue } from './reason.ts';
+export { Replaces, type ReplacesValue } from './replaces.ts';
 export {
   Accept,
   Allow,

@@ -83,6 +83,10 @@ export const To = addressHeader('To', 't', false);
 export const ReplyTo = addressHeader('Reply-To', null, false);
 export const Route = addressHeader('Route', null, true);
 export const RecordRoute = addressHeader('Record-Route', null, true);
+/** RFC 3515. */
+export const ReferTo = addressHeader('Refer-To', 'r', false);
+/** RFC 3892. */
+export const ReferredBy = addressHeader('Referred-By', 'b', false);
 /** RFC 3327. */
 export const Path = addressHeader('Path', null, true);
 /** RFC 3325. */

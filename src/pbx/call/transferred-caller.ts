@@ -1,0 +1,120 @@
+import { type LegNegotiation, offerFor, ownAnswer, type SessionDescription } from '../../sdp/index.ts';
+import type { Dialog, ReferSubscription } from '../../sip/dialog/index.ts';
+import { SipError, type SipResponse } from '../../sip/message/index.ts';
+import type { ServerTransaction } from '../../sip/transaction/index.ts';
+import type { Ending } from '../events/index.ts';
+import type { Branch } from './branch.ts';
+import type { CallerEnd } from './caller-end.ts';
+import type { CallHost } from './calls.ts';
+import { hungUp, reasonOf } from './ending.ts';
+import type { Leg } from './leg.ts';
+import { moved, type Side } from './side.ts';
+
+/**
+ * A phone that another has asked us to connect to somebody else: it stays in its call until that answers, or until the
+ * one who asked hangs up.
+ */
+export class TransferredCaller implements CallerEnd {
+  readonly leg: Leg;
+  readonly report = { update: () => {} };
+  readonly #from: CallHost;
+  readonly #to: CallHost;
+  readonly #side: Side;
+  readonly #subscription: ReferSubscription;
+  readonly #referrer: 'caller' | 'callee';
+  /** The side, once it has left its first call. */
+  #own: Side | null = null;
+  #connected = false;
+  #over = false;
+
+  constructor(options: {
+    /** The call that it is in. */
+    readonly from: CallHost;
+    /** The call that it is to be in. */
+    readonly to: CallHost;
+    readonly side: Side;
+    readonly referrer: 'caller' | 'callee';
+    readonly subscription: ReferSubscription;
+  }) {
+    this.#from = options.from;
+    this.#to = options.to;
+    this.#side = options.side;
+    this.#referrer = options.referrer;
+    this.#subscription = options.subscription;
+    this.leg = options.side.leg;
+  }
+
+  /** Whether it waits for an answer. */
+  get waiting(): boolean {
+    return !this.#connected && !this.#over;
+  }
+
+  /** It has left its first call, whose other phone has hung up. */
+  adopt(side: Side): void {
+    this.#own = moved(side, 'caller', this.#to, null);
+  }
+
+  offerTo(callee: LegNegotiation): SessionDescription {
+    return offerFor(this.leg.negotiation, callee);
+  }
+
+  progress(status: number, heard: Branch | null): void {
+    this.#subscription.report(status);
+    if (heard && this.#own) this.#to.media.connect(this.leg, heard.leg, false);
+  }
+
+  agree(branch: Branch, response: SipResponse, dialog: Dialog): void {
+    dialog.ack(response.cseq.number);
+    if (!branch.answered(response)) throw new SipError(488);
+  }
+
+  agreeWith(leg: Leg): SessionDescription {
+    const { negotiation } = leg;
+    return negotiation.remoteOffer
+      ? ownAnswer(negotiation, this.leg.negotiation)
+      : offerFor(this.leg.negotiation, negotiation);
+  }
+
+  connect(callee: Side): Side {
+    this.#connected = true;
+    if (!this.#own) {
+      const ending = hungUp(this.#referrer, 'normal', `Transferred to ${callee.extension}`);
+      this.adopt(this.#from.handOver(this.#side.party, ending));
+    }
+    const side = this.#own!;
+    side.report.update({ remote: { number: callee.extension, displayName: callee.displayName } });
+    this.#subscription.report(200);
+    this.#to.post({
+      name: 'connected line',
+      run: () => {
+        this.#to.answered();
+        this.#to.conversation?.renegotiate('caller');
+      },
+    });
+    return side;
+  }
+
+  onSessionRequest(): void {
+    throw new SipError(491);
+  }
+
+  onCalleeChange(_transaction: ServerTransaction, _callee: Side): void {
+    throw new SipError(491);
+  }
+
+  end(ending: Ending): void {
+    if (this.#connected) return;
+    this.#over = true;
+    this.#subscription.report(ending.sipStatus);
+    const side = this.#own;
+    if (!side) return;
+    if (ending.party === 'caller') side.dialog.end();
+    else side.dialog.bye({ Reason: reasonOf(ending) });
+  }
+
+  release(): void {
+    // Until it has left its first call, its leg is that call's.
+    this.#own?.report[Symbol.dispose]();
+    this.#own?.leg[Symbol.dispose]();
+  }
+}
