@@ -165,7 +165,7 @@ export class Transfer {
 }
 
 /** Two phones that were in calls with others talk to each other from now on, and are told to whom. */
-export function join(call: CallHost, caller: Side, callee: Side): void {
+function join(call: CallHost, caller: Side, callee: Side): void {
   call.record.started();
   call.connected(moved(caller, 'caller', call, callee), moved(callee, 'callee', call, caller));
   call.answered();
