@@ -61,12 +61,20 @@ class Scene {
     });
   }
 
-  /** Everybody registers; a call is talking, one is ringing, one has failed, one has been changed, and Dave talks to Erin. */
+  /** Everybody registers, some watch each other and write to each other; a call is talking, one is ringing, one has failed, one has been changed, and Dave talks to Erin. */
   #liven(): void {
     const { alice, bob, carol, stranger } = this.#senders;
     for (const phone of [alice, bob, carol, this.#dave, this.#erin]) phone.register();
     this.world.run(100);
     this.#connectGoodPhones();
+    alice.subscribe('1003', 'dialog').subscribe();
+    carol.subscribe('1001', 'presence', { expires: 0 });
+    bob.subscribe('1002', 'message-summary');
+    bob.send('PUBLISH', `sip:1002@${exchangeIp}`, {
+      headers: { Event: 'presence', 'Content-Type': 'application/pidf+xml' },
+      body: '<presence xmlns="urn:ietf:params:xml:ns:pidf"><tuple id="a"><status><basic>open</basic></status></tuple></presence>',
+    });
+    alice.send('MESSAGE', `sip:1002@${exchangeIp}`, { headers: { 'Content-Type': 'text/plain' }, body: 'hello' });
     stranger.call('1001');
     stranger.send('OPTIONS', `sip:${exchangeIp}`);
     alice.call('1099');

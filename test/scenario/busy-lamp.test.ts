@@ -17,6 +17,7 @@ describe('a busy lamp (RFC 6665, RFC 4235)', () => {
     const watch = await lamp(world);
     expect(watch.statuses).toEqual([200]);
     expect(watch.response?.headers.get('Expires')).toBe('600');
+    expect(watch.response?.headers.get('Allow-Events')).toBe('dialog, presence, message-summary');
     expect(watch.response?.headers.get('Contact')).toBe(`<sip:1002@${exchangeIp}:5060>`);
     expect(watch.last).toMatchObject({
       state: 'active',

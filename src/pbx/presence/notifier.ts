@@ -146,6 +146,7 @@ export class Notifier implements WatchKeeper, Disposable {
       event,
       contactUser: extension,
       user: watch,
+      headers: userAgent.allowEvents,
       interval: kind.interval,
       pace: (send) => this.#pacer.take(send),
     });

@@ -45,6 +45,8 @@ export interface SubscriptionOptions {
   /** The user part of our Contact. */
   readonly contactUser: string | null;
   readonly user: SubscriptionUser;
+  /** What every 200 says of us. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Shortest time between two changes told, on the average, in ms (RFC 6446); up to three may follow each other closely. */
   readonly interval: number;
   /** Runs `send` when there is room for one more NOTIFY. Never from within the call. */
@@ -74,7 +76,9 @@ export class Subscription {
   readonly #clock: Clock;
   readonly #pace: SubscriptionOptions['pace'];
   readonly #interval: number;
-  readonly #opening: ServerTransaction;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** The SUBSCRIBE that is not answered yet. */
+  #opening: ServerTransaction | null;
   #deadline = 0;
   #expiry: Timer | null = null;
   /** Why the last NOTIFY says that it is over. */
@@ -105,6 +109,7 @@ export class Subscription {
     this.#clock = context.clock;
     this.#pace = options.pace;
     this.#interval = options.interval;
+    this.#headers = options.headers;
     this.#opening = transaction;
     this.#dialog = new Dialog({
       state: dialogStateOfRequest(transaction.request, transaction.localTag),
@@ -117,7 +122,9 @@ export class Subscription {
 
   /** Answers the SUBSCRIBE with 200 and tells the state at once. 0 `seconds` tell it once and no more (RFC 6665 §4.4.3). */
   begin(seconds: number): void {
-    this.#grant(this.#opening, seconds);
+    const opening = this.#opening;
+    this.#opening = null;
+    if (opening) this.#grant(opening, seconds);
   }
 
   /** Something has changed. */
@@ -166,7 +173,7 @@ export class Subscription {
   }
 
   #grant(transaction: ServerTransaction, seconds: number): void {
-    const headers = { Expires: String(seconds) };
+    const headers = { ...this.#headers, Expires: String(seconds) };
     transaction.respond(this.#dialog.respondable(transaction, 200, undefined, { headers }));
     this.#watchFlow();
     this.#expiry?.cancel();
