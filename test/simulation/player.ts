@@ -45,6 +45,7 @@ export class Player {
     phone.onBytes = (direction) => {
       if (direction === 'out') return;
       phone.habits.acks = this.#wellBehaved || this.#chance.happens(setting.acks);
+      if (phone.watches.length > 0) phone.habits.onNotify = this.#wellBehaved ? 200 : this.#mood();
       phone.clock.after(0, () => this.#look());
     };
   }
@@ -81,6 +82,41 @@ export class Player {
     });
   }
 
+  /** Watches somebody, asks again, or has enough of it. None lives longer than 90 s after the last question. */
+  watch(targets: readonly string[]): void {
+    const chance = this.#chance;
+    const { watches } = this.phone;
+    if (watches.length > 0 && chance.happens(0.5)) {
+      return chance.pick(watches).subscribe({ expires: chance.pick([60, 90, 0, 5]) });
+    }
+    const event = chance.weighted([
+      [6, 'dialog'],
+      [2, 'presence'],
+      [1, 'message-summary'],
+      [1, 'weather'],
+    ]);
+    this.phone.subscribe(chance.pick(targets), event, { expires: chance.pick([60, 60, 90, 0]) });
+  }
+
+  /** Says something of its user, for a minute. */
+  publish(): void {
+    const basic = this.#chance.pick(['open', 'closed', 'perhaps']);
+    this.phone.send('PUBLISH', `sip:${this.phone.number}@${this.phone.server}`, {
+      headers: { Event: 'presence', Expires: '60', 'Content-Type': 'application/pidf+xml' },
+      body: `<presence xmlns="urn:ietf:params:xml:ns:pidf"><tuple id="t"><status><basic>${basic}</basic></status></tuple></presence>`,
+    });
+  }
+
+  /** How it takes the next NOTIFY. */
+  #mood(): number | 'silent' {
+    return this.#chance.weighted<number | 'silent'>([
+      [12, 200],
+      [2, 'silent'],
+      [1, 503],
+      [1, 481],
+    ]);
+  }
+
   /** A request that belongs to nothing. */
   wander(): void {
     const chance = this.#chance;
@@ -115,6 +151,7 @@ export class Player {
   forget(): void {
     this.disturbed = true;
     this.phone.calls.length = 0;
+    this.phone.watches.length = 0;
   }
 
   /** From now on a model phone, that ends whatever it still has. */

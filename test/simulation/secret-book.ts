@@ -25,7 +25,9 @@ export class SecretBook {
     // The bindings of a user are all told to each of the user's phones.
     if (direction === 'in' || message.cseq.method === 'REGISTER') return;
     this.#check(text, addresses, phone, message);
-    this.#check(text, words, phone, message);
+    // Who watches a call may pick it up, and is told the names of its dialog for that (RFC 4235).
+    const isLamp = message.headers.get('Content-Type') === 'application/dialog-info+xml';
+    this.#check(isLamp ? text.slice(0, text.indexOf('\r\n\r\n')) : text, words, phone, message);
   }
 
   /** `said`: the phone has said it by itself; else it is the phone's only where it is nobody else's. */

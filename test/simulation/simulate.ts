@@ -38,6 +38,7 @@ const longestBinding = 600_000;
  * - every call has one start, one end and one record, that agrees with what the caller was told;
  * - no answer changes inside a dialog; session id and version are as RFC 3264 §8 wants them;
  * - nothing of one side's topology comes up on the other; no message goes to a stranger;
+ * - who watches is told what there is in that moment, one NOTIFY after the other;
  * - every dialog ends with a BYE, every 2xx is acknowledged, and phones hear of the end;
  * - nothing throws, and nothing is left: no call, dialog, transaction, port or timer.
  */
@@ -103,6 +104,7 @@ class Story {
     this.#calls = new CallBook(accuse);
     exchange.events.subscribe((event) => {
       this.#calls.hear(event);
+      this.#witness.happen(event);
       trace?.(`${clock.now().toFixed(3)} ** ${event.type} ${'call' in event ? event.call.callId : ''}\n`);
     });
     exchange.transport.tap((direction, flow, bytes) => {
@@ -176,6 +178,8 @@ class Story {
     chance.weighted([
       [20, () => player.call(chance.happens(0.9) ? numbers : oddities)],
       [2, () => player.register()],
+      [4, () => player.watch(numbers)],
+      [1, () => player.publish()],
       [1, () => player.wander()],
       [trouble, () => this.#cutOff(player)],
       [trouble, () => this.#disconnect(player)],

@@ -1,8 +1,10 @@
 import type { Clock } from '../../src/base/index.ts';
+import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { parseMessage, type SipMessage, type SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import { DescriptionBook } from './description-book.ts';
 import { DialogBook } from './dialog-book.ts';
+import { LampBook } from './lamp-book.ts';
 import { SecretBook } from './secret-book.ts';
 
 /** An INVITE that reached the exchange, and what became of it. */
@@ -29,6 +31,7 @@ export class Witness {
   readonly #descriptions: DescriptionBook;
   readonly #dialogs: DialogBook;
   readonly #secrets: SecretBook;
+  readonly #lamps: LampBook;
 
   /** `neighbours`: the addresses that the exchange may speak to. */
   constructor(clock: Clock, neighbours: ReadonlySet<string>, accuse: (fault: string) => void) {
@@ -38,6 +41,7 @@ export class Witness {
     this.#descriptions = new DescriptionBook(accuse);
     this.#dialogs = new DialogBook(clock, accuse);
     this.#secrets = new SecretBook(accuse);
+    this.#lamps = new LampBook(clock, accuse);
   }
 
   see(direction: 'in' | 'out', flow: Flow, bytes: Uint8Array): void {
@@ -46,6 +50,7 @@ export class Witness {
     if (direction === 'in') {
       if (message.kind === 'request') this.#onRequest(message);
       this.#dialogs.hear(message, flow);
+      this.#lamps.hear(message);
       return;
     }
     if (!this.#neighbours.has(flow.remote.address)) {
@@ -54,6 +59,12 @@ export class Witness {
     if (message.kind === 'response') this.#onResponse(message);
     this.#descriptions.see(message);
     this.#dialogs.say(message, bytes);
+    this.#lamps.say(message);
+  }
+
+  /** Takes note of what the exchange says has happened. */
+  happen(event: PbxEvent): void {
+    this.#lamps.happen(event);
   }
 
   /** The final response to each INVITE outside a dialog, by Call-ID, but for challenges. */
