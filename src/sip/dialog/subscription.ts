@@ -237,7 +237,6 @@ export class Subscription {
     // To a watcher that is silent nothing more is said in the end.
     if (this.#over) return;
     if (last || (this.#ending && !response)) return this.#drop('timeout');
-    if (!response && this.#dialog.flow.closed) return this.#drop('flow lost');
     if (response && refusals.has(response.status)) return this.#drop('refused');
     if (confirmed) {
       this.#dialog.refreshTarget(response);
