@@ -185,6 +185,8 @@ export class Exchange {
     const { config, clock, random, log } = this.#parts;
     await this.directory.load();
     await this.registrar.load();
+    // Phones of the last run are no strangers: a flood at the start must not keep them out.
+    for (const { source } of this.registrar.all()) this.transactions.vouch(source.address);
     await this.guard.load();
     await this.transport.start(this.transactions);
     this.directory.setOwnHosts([

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server } from 'node:net';
-import type { Address, Clock, Log } from '../../base/index.ts';
+import { type Address, type Clock, type Log, SeldomLog } from '../../base/index.ts';
 import { familyOf } from './family.ts';
 import { endsOf, SocketWire, socketWire, type WireMaker } from './socket-wire.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-limits.ts';
@@ -32,14 +32,14 @@ export function socketOptions({ keepalive = defaultStreamLimits.keepalive }: Par
 /** Connections of TCP; what comes in over them is read by the wires that `makeWire` makes. */
 export class TcpWiring implements Wiring {
   readonly #listen: Address;
-  readonly #log: Log;
+  readonly #seldom: SeldomLog<'connection not accepted'>;
   readonly #socketOptions: ReturnType<typeof socketOptions>;
   readonly #server: Server;
   #accept: (wire: Wire) => WireUser | null = () => null;
 
-  constructor({ listen, log, limits }: TcpOptions, makeWire: WireMaker = socketWire) {
+  constructor({ listen, clock, log, limits }: TcpOptions, makeWire: WireMaker = socketWire) {
     this.#listen = listen;
-    this.#log = log;
+    this.#seldom = new SeldomLog(clock, log);
     this.#socketOptions = socketOptions(limits);
     this.#server = createServer(this.#socketOptions, (socket) => {
       const ends = endsOf(socket);
@@ -57,7 +57,7 @@ export class TcpWiring implements Wiring {
 
   listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
     this.#accept = accept;
-    return listenOn(this.#server, this.#listen, this.#log);
+    return listenOn(this.#server, this.#listen, this.#seldom);
   }
 
   connect(remote: Address, from: string | null, user: WireUser): Wire {
@@ -82,7 +82,11 @@ export class TcpWiring implements Wiring {
  * Opens a server at an address; on `::` for IPv6 only, so that `0.0.0.0` can be listened on beside it. Rejects with the
  * system's error; what goes wrong once it listens (no file descriptor for one more connection, say) is a warning.
  */
-export function listenOn(server: Server, { address, port }: Address, log: Log): Promise<Address> {
+export function listenOn(
+  server: Server,
+  { address, port }: Address,
+  log: SeldomLog<'connection not accepted'>,
+): Promise<Address> {
   const { promise, resolve, reject } = Promise.withResolvers<Address>();
   server.once('error', reject);
   server.listen({ host: address, port, ipv6Only: familyOf(address) === 6 }, () => {

@@ -8,7 +8,7 @@ import {
   type SecureContextOptions,
   type Server,
 } from 'node:tls';
-import { type Address, type Clock, every, formatAddress, type Log, type Timer } from '../../base/index.ts';
+import { type Address, type Clock, every, formatAddress, type Log, SeldomLog, type Timer } from '../../base/index.ts';
 import { type AcceptedWire, endsOf, SocketWire, socketWire, type WireMaker } from './socket-wire.ts';
 import type { StreamLimits } from './stream-limits.ts';
 import { StreamTransport } from './stream-transport.ts';
@@ -97,7 +97,7 @@ export class TlsWiring implements Wiring {
   }
 
   async listen(accept: (wire: Wire) => WireUser | null): Promise<Address> {
-    const { listen, log, verifyClient = false, limits } = this.#options;
+    const { listen, clock, log, verifyClient = false, limits } = this.#options;
     const material = await this.#read();
     this.#seen = fingerprint(material);
     this.#context = this.#contextOf(material);
@@ -122,7 +122,7 @@ export class TlsWiring implements Wiring {
       log.debug('handshake failed', { remote: peerOf(socket), error });
       socket.destroy();
     });
-    return listenOn(server, listen, log);
+    return listenOn(server, listen, new SeldomLog(clock, log));
   }
 
   connect(remote: Address, from: string | null, user: WireUser): Wire {

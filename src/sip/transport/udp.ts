@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { type Address, type Clock, formatAddress, type Log } from '../../base/index.ts';
+import { type Address, type Clock, formatAddress, type Log, SeldomLog } from '../../base/index.ts';
 import { Advertised } from './advertised.ts';
 import { familyOf } from './family.ts';
 import { expandWildcard, isWildcard, Routes } from './interfaces.ts';
@@ -39,12 +39,14 @@ export class UdpTransport implements Transport {
   readonly secure = false;
   readonly #options: UdpOptions;
   readonly #advertised: Advertised;
+  readonly #seldom: SeldomLog<'socket error'>;
   #sockets: readonly OwnSocket[] = [];
   #routes: Routes | null = null;
 
   constructor(options: UdpOptions) {
     this.#options = options;
     this.#advertised = new Advertised(options.advertise);
+    this.#seldom = new SeldomLog(options.clock, options.log);
   }
 
   get addresses(): readonly Address[] {
@@ -129,7 +131,7 @@ export class UdpTransport implements Transport {
       return null;
     }
     socket.removeListener('error', reject);
-    socket.on('error', (error) => log.warning('socket error', { transport: this.name, address, error }));
+    socket.on('error', (error) => this.#seldom.warning('socket error', { transport: this.name, address, error }));
     this.#enlarge(socket);
     const local = { address: address.address, port: socket.address().port };
     const own: OwnSocket = {
