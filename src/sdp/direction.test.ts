@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answerDirection, type Direction, receives, reverse, sends, unconstrained } from './direction.ts';
+import { answerDirection, type Direction, directionOf, receives, reverse, sends, unconstrained } from './direction.ts';
 
 const directions: readonly Direction[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
 
@@ -40,11 +40,41 @@ test('sending and receiving are told apart', () => {
   expect(directions.filter(receives)).toEqual(['sendrecv', 'recvonly']);
 });
 
-test('an answer forced by a hold says nothing against talking later (RFC 6337 section 5.3)', () => {
-  expect(unconstrained('sendonly', 'recvonly')).toBe('sendrecv');
-  expect(unconstrained('inactive', 'inactive')).toBe('sendrecv');
-  expect(unconstrained('sendonly', 'inactive')).toBe('sendonly');
-  expect(unconstrained('sendrecv', 'inactive')).toBe('inactive');
+describe('an answer forced by a hold says nothing against talking later (RFC 6337 section 5.3)', () => {
+  test.each<[offered: Direction, answered: Direction, wish: Direction]>([
+    ['sendrecv', 'sendrecv', 'sendrecv'],
+    ['sendrecv', 'sendonly', 'sendonly'],
+    ['sendrecv', 'recvonly', 'recvonly'],
+    ['sendrecv', 'inactive', 'inactive'],
+    ['sendonly', 'recvonly', 'sendrecv'],
+    ['sendonly', 'inactive', 'sendonly'],
+    ['recvonly', 'sendonly', 'sendrecv'],
+    ['recvonly', 'inactive', 'recvonly'],
+    ['inactive', 'inactive', 'sendrecv'],
+  ])('offered %s and answered %s, it stands for %s', (offered, answered, wish) => {
+    expect(unconstrained(offered, answered)).toBe(wish);
+  });
+});
+
+test('directions are made of sending and receiving, and give them back', () => {
+  for (const direction of directions) {
+    expect(directionOf(sends(direction), receives(direction))).toBe(direction);
+    expect(reverse(reverse(direction))).toBe(direction);
+  }
+});
+
+test('what two sides have agreed on is the same from both ends: one sends exactly where the other receives', () => {
+  for (const offered of directions) {
+    for (const wanted of directions) {
+      const answered = answerDirection(offered, wanted);
+      // The offerer may do no more than its offer, the answerer no more than it wants.
+      expect(answerDirection(offered, answered)).toBe(answered);
+      expect(sends(answered) && !receives(offered)).toBe(false);
+      expect(receives(answered) && !sends(offered)).toBe(false);
+      expect(sends(answered) && !sends(wanted)).toBe(false);
+      expect(answerDirection(wanted, offered)).toBe(reverse(answered));
+    }
+  }
 });
 
 test('the wish behind an answer leads to the same answer when the same is offered again', () => {

@@ -1,20 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
+import { registeredAtLast } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1);
 const bad = { loss: 0.2, duplicate: 0.05, delay: { min: 5, max: 80 } };
-
-/** A phone that has registered through the bad network, however often it takes. */
-async function registered(world: World, number: string): Promise<Phone> {
-  const phone = await world.phone(number);
-  for (let tries = 0; tries < 5 && phone.registration !== 200; tries++) {
-    phone.register();
-    world.run(40_000);
-  }
-  expect(phone.registration).toBe(200);
-  return phone;
-}
 
 /** Every INVITE of the phone has had one final response and no other. */
 function finalsOf(phone: Phone): readonly (readonly number[])[] {
@@ -30,8 +20,8 @@ function finalsOf(phone: Phone): readonly (readonly number[])[] {
 describe('a fifth of all datagrams is lost, others come twice or too late', () => {
   test.each(seeds)('answered and hung up by the caller: one call, one record (seed %i)', async (seed) => {
     await using world = await World.start({ seed, network: bad });
-    const alice = await registered(world, '1001');
-    const bob = await registered(world, '1002');
+    const alice = await registeredAtLast(world, '1001');
+    const bob = await registeredAtLast(world, '1002');
     bob.habits.onInvite = 'ring';
     const call = alice.call('1002');
     world.run(10_000);
@@ -50,8 +40,8 @@ describe('a fifth of all datagrams is lost, others come twice or too late', () =
 
   test.each(seeds)('two phones ring, one answers, the callee hangs up (seed %i)', async (seed) => {
     await using world = await World.start({ seed: 100 + seed, network: bad });
-    const alice = await registered(world, '1001');
-    const [desk, mobile] = [await registered(world, '1002'), await registered(world, '1002')];
+    const alice = await registeredAtLast(world, '1001');
+    const [desk, mobile] = [await registeredAtLast(world, '1002'), await registeredAtLast(world, '1002')];
     for (const phone of [desk, mobile]) phone.habits.onInvite = 'ring';
     alice.call('1002');
     world.run(10_000);
@@ -66,8 +56,8 @@ describe('a fifth of all datagrams is lost, others come twice or too late', () =
 
   test.each(seeds)('given up by the caller at any moment (seed %i)', async (seed) => {
     await using world = await World.start({ seed: 200 + seed, network: bad });
-    const alice = await registered(world, '1001');
-    const bob = await registered(world, '1002');
+    const alice = await registeredAtLast(world, '1001');
+    const bob = await registeredAtLast(world, '1002');
     bob.habits.onInvite = seed % 2 === 0 ? 'ring' : 'answer';
     const call = alice.call('1002');
     world.run(world.random.below(4000));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, heardWhenBothSpeak } from '../world/talk.ts';
+import { called, heardWhenBothSpeak, registeredAtLast } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What crosses a PRACK, and what is lost of it.
@@ -274,20 +274,10 @@ test('a reliable response whose Require or RSeq can not be read is a plain one',
 describe('a fifth of all datagrams is lost, others come twice or too late', () => {
   const seeds = Array.from({ length: 10 }, (_, index) => index + 1);
   const bad = { loss: 0.2, duplicate: 0.05, delay: { min: 5, max: 80 } };
-
-  async function registered(world: World, number: string): Promise<Phone> {
-    const phone = await world.phone(number);
-    for (let tries = 0; tries < 5 && phone.registration !== 200; tries++) {
-      phone.register();
-      world.run(40_000);
-    }
-    return phone;
-  }
-
   test.each(seeds)('early media on both legs, acknowledged in order, then the answer (seed %i)', async (seed) => {
     await using world = await World.start({ seed: 300 + seed, network: bad });
-    const alice = await registered(world, '1001');
-    const bob = await registered(world, '1002');
+    const alice = await registeredAtLast(world, '1001');
+    const bob = await registeredAtLast(world, '1002');
     const call = alice.call('1002', { headers: { Require: '100rel' } });
     world.run(10_000);
     const ringing = bob.lastCall;

@@ -131,3 +131,14 @@ export function originOf(sdp: string | null): { readonly id: string; readonly ve
 export function directionIn(sdp: string | null): string {
   return /^a=(sendrecv|sendonly|recvonly|inactive)/m.exec(sdp ?? '')?.[1] ?? 'sendrecv';
 }
+
+/** A phone that has registered through a bad network, however often it takes. */
+export async function registeredAtLast(world: World, number: string): Promise<Phone> {
+  const phone = await world.phone(number);
+  for (let tries = 0; tries < 5 && phone.registration !== 200; tries++) {
+    phone.register();
+    world.run(40_000);
+  }
+  if (phone.registration !== 200) throw new Error(`${number} could not register: ${phone.registration}`);
+  return phone;
+}

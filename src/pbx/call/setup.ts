@@ -270,7 +270,7 @@ export class Setup implements Disposable {
 
 function hangUp(response: SipResponse, dialog: Dialog, headers: Readonly<Record<string, string>>): void {
   const { number } = response.cseq;
-  if (!dialog.repeatAck(number)) dialog.ack(number);
+  if (!dialog.hasAcknowledged(number)) dialog.ack(number);
   dialog.bye(headers);
 }
 

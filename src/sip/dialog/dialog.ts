@@ -253,6 +253,11 @@ export class Dialog {
     for (const old of this.#acks.keys()) if (this.#acks.size > acksKept) this.#acks.delete(old);
   }
 
+  /** Whether the 2xx of our INVITE with this CSeq number has been acknowledged. */
+  hasAcknowledged(sequence: number): boolean {
+    return this.#acks.has(sequence);
+  }
+
   /** Sends the ACK of that INVITE again; false when it has not been sent yet. */
   repeatAck(sequence: number): boolean {
     const ack = this.#acks.get(sequence);
