@@ -56,6 +56,28 @@ test('what the callee plays before it picks up is heard, and so is the caller (R
   ]);
 });
 
+test('a 180 with a description is early media like a 183, and a 180 after a 183 is passed on (RFC 3960)', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await called(world);
+  ring(bob, 180, bob.media.describe());
+  world.run(50);
+  expect(call.statuses).toEqual([180]);
+  expect(call.last.body.length).toBeGreaterThan(0);
+  bob.media.say('ringback', bob.lastCall.remoteSdp ?? '');
+  world.run(20);
+  expect(alice.media.heardText).toEqual(['ringback']);
+  ring(bob, 183);
+  world.run(20);
+  ring(bob, 180);
+  world.run(20);
+  expect(call.statuses).toEqual([180, 183, 180]);
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(call.state).toBe('talking');
+  call.hangUp();
+  world.settles();
+});
+
 test('a 200 without a description keeps that of the 183', async () => {
   await using world = await World.start();
   const { bob, call } = await called(world);

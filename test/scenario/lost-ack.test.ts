@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type Log, silentLog } from '../../src/base/index.ts';
 import type { Phone } from '../world/phone.ts';
 import { called, talk, unacknowledged } from '../world/talk.ts';
 import { World } from '../world/world.ts';
@@ -46,6 +47,42 @@ test.each(['udp', 'tcp'] as const)(
     expect(times).toHaveLength(11);
   },
 );
+
+test('a missing ACK is told in the log after 5 s, with where the answer went and where the ACK should lead', async () => {
+  const lines: [string, unknown][] = [];
+  const log: Log = { ...silentLog, warning: (...line) => lines.push([line[0], line[1]]), child: () => log };
+  await using world = await World.start({ log });
+  const headers = { 'Record-Route': '<sip:proxy.example;lr>' };
+  const { call } = await unacknowledged(world, { headers, alice: { contact: '192.168.1.5:5060' } });
+  world.run(4800);
+  const told = () => lines.filter(([message]) => message === 'the caller has not acknowledged the answer');
+  expect(told()).toEqual([]);
+  world.run(200);
+  expect(told()).toMatchObject([
+    [
+      expect.any(String),
+      {
+        leg: 'caller',
+        contact: 'sip:1001@192.168.1.5:5060',
+        route: ['sip:proxy.example;lr'],
+        sent_to: '10.0.0.11:5060',
+      },
+    ],
+  ]);
+  call.ack();
+  world.run(100);
+  call.hangUp();
+  world.settles();
+  // One that has acknowledged is not complained of.
+  const next = world.phones[0]!.call('1002');
+  world.phones[0]!.habits.acks = true;
+  world.run(50);
+  world.phones[1]!.lastCall.answer(200);
+  world.run(10_000);
+  expect(told()).toHaveLength(1);
+  next.hangUp();
+  world.settles();
+});
 
 test('a late ACK ends the repetitions and the call goes on', async () => {
   await using world = await World.start();

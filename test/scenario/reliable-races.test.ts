@@ -195,10 +195,52 @@ describe('the PRACK crosses', () => {
     bob.lastCall.answer(486);
     world.run(100);
     expect(finals(alice)).toEqual([486]);
-    expect(alice.statuses('PRACK')).toHaveLength(1);
+    expect(alice.statuses('PRACK')).toEqual([200]);
     expect(call.state).toBe('over');
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'busy' }]);
+  });
+
+  test('a refusal, and comes late: it is answered for 64·T1 if it is that of the last response, all else is 481', async () => {
+    await using world = await World.start();
+    const { alice, bob, call } = await called(world, reliably);
+    alice.habits.pracks = false;
+    bob.lastCall.answer(183, { sdp: bob.media.describe() });
+    world.run(20);
+    const early = call.last;
+    bob.lastCall.answer(486);
+    world.run(20);
+    const heard = alice.log.filter((entry) => entry === 183).length;
+    world.run(20_000);
+    expect(alice.log.filter((entry) => entry === 183)).toHaveLength(heard);
+    for (const method of ['UPDATE', 'INFO', 'OPTIONS']) {
+      call.request(method);
+      world.run(20);
+      expect(alice.statuses(method)).toEqual([481]);
+    }
+    call.request('PRACK', { headers: { RAck: `1 ${early.cseq.number} INVITE` } });
+    world.run(20);
+    call.prack(early);
+    world.run(20);
+    call.prack(early);
+    world.run(20);
+    expect(alice.statuses('PRACK')).toEqual([481, 200, 481]);
+    expect(world.exchange.userAgent.dialogs).toBe(0);
+    world.settles();
+  });
+
+  test('a refusal, and never comes: the dialog is forgotten after 64·T1', async () => {
+    await using world = await World.start();
+    const { alice, bob } = await called(world, reliably);
+    alice.habits.pracks = false;
+    bob.lastCall.answer(183, { sdp: bob.media.describe() });
+    world.run(20);
+    bob.lastCall.answer(486);
+    world.run(31_000);
+    expect(world.exchange.userAgent.dialogs).toBe(1);
+    world.run(1500);
+    expect(world.exchange.userAgent.dialogs).toBe(0);
+    world.settles();
   });
 
   test('a CANCEL of the caller, in either order', async () => {
@@ -215,7 +257,7 @@ describe('the PRACK crosses', () => {
       if (first === 'PRACK') call.cancel();
       world.run(100);
       expect(finals(alice)).toEqual([487]);
-      expect(alice.statuses('PRACK')).toHaveLength(1);
+      expect(alice.statuses('PRACK')).toEqual([200]);
       expect(bob.log.at(-1)).toBe('CANCEL');
       world.settles();
       expect(world.cdrs).toMatchObject([{ status: 'cancelled' }]);

@@ -110,10 +110,12 @@ test('a payload type means one codec for the whole session, on each leg (RFC 326
   const { call, answered } = talking;
   answered.reinvite({ direction: 'sendonly' });
   world.run(50);
-  // Alice's phone numbers anew, as some do.
-  call.reinvite({ sdp: talking.alice.media.describe({ codecs: [[107, 'opus/48000/2'], pcmu] }) });
+  // Each phone numbers anew, as some do; what bob calls 107 now is another codec to alice.
+  call.reinvite({ sdp: talking.alice.media.describe({ codecs: [[107, 'opus/48000/2'], pcmu, event] }) });
   world.run(50);
-  answered.reinvite({ sdp: talking.bob.media.describe({ codecs: [[111, 'speex/8000'], ...bob.codecs] }) });
+  answered.reinvite({
+    sdp: talking.bob.media.describe({ codecs: [[96, 'opus/48000/2'], pcmu, [107, 'telephone-event/8000']] }),
+  });
   world.run(50);
   call.reinvite({ sdp: null });
   world.run(50);

@@ -1,3 +1,4 @@
+import { formatAddress, type Log, type Timer } from '../../base/index.ts';
 import {
   formatSessionDescription,
   LegNegotiation,
@@ -9,7 +10,7 @@ import {
   type SessionDescription,
 } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
-import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
+import { formatUri, SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { IncomingInvite } from '../../sip/ua/index.ts';
 import type { Ending } from '../events/index.ts';
@@ -28,10 +29,14 @@ import type { Step } from './step.ts';
 /** What is said in the 200: nothing where all has been agreed before. */
 type Answer = Body | Record<never, never>;
 
+/** How long the caller may take to acknowledge the answer until the log says so, in ms. */
+const patienceOfAck = 5000;
+
 /** What an inviting caller needs of its call. */
 export interface InvitingCallerHost {
   readonly context: CallContext;
   readonly media: CallMedia;
+  readonly log: Log;
   post(step: Step): void;
   /** The caller has its 200. */
   answered(): void;
@@ -63,6 +68,7 @@ export class InvitingCaller implements CallerEnd {
   /** The callee's 2xx with an offer that waits for the caller's answer to be acknowledged. */
   #unacknowledged: { readonly dialog: Dialog; readonly sequence: number } | null = null;
   #callee: Side | null = null;
+  #ackWatch: Timer | null = null;
 
   /** Throws SipError 503 without a port, 488 for an offer that can't be taken. */
   constructor(options: {
@@ -194,7 +200,10 @@ export class InvitingCaller implements CallerEnd {
     this.#callee = callee;
     const host = this.#host;
     this.#invite.accept(this.#answer, {
-      onSent: () => host.answered(),
+      onSent: () => {
+        host.answered();
+        this.#ackWatch = host.context.clock.after(patienceOfAck, () => this.#missAck());
+      },
       onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
       onSilence: () =>
         host.post({
@@ -209,12 +218,25 @@ export class InvitingCaller implements CallerEnd {
     return this.#side(dialog);
   }
 
+  /** The call will end for it: whoever looks for the reason is told where our 200 went and where an ACK should come from. */
+  #missAck(): void {
+    const { unacknowledged, state } = this.#invite.dialog;
+    if (!unacknowledged) return;
+    this.#host.log.warning('the caller has not acknowledged the answer', {
+      leg: 'caller',
+      contact: formatUri(state.remoteTarget),
+      route: state.routeSet.map(({ uri }) => formatUri(uri)),
+      sent_to: formatAddress(this.#invite.dialog.flow.remote),
+    });
+  }
+
   #side(dialog: Dialog): Side {
     return { party: 'caller', ...this.#parties, dialog, leg: this.leg, report: this.report };
   }
 
   /** The caller's answer to an offer in our 200, and perhaps to that of the callee: only now that can be acknowledged. */
   #onAck(ack: SipRequest): void {
+    this.#ackWatch?.cancel();
     const callee = this.#callee;
     const { negotiation } = this.leg;
     if (!callee || this.#change || negotiation.phase !== 'local-offer') return;
@@ -326,6 +348,7 @@ export class InvitingCaller implements CallerEnd {
 
   end(ending: Ending, words: LastWords): void {
     this.#change?.close();
+    this.#ackWatch?.cancel();
     if (this.#unacknowledged) {
       this.#unacknowledged.dialog.ack(this.#unacknowledged.sequence);
       this.#unacknowledged = null;

@@ -88,6 +88,8 @@ export class Dialog {
   #ended = false;
   /** Whether our BYE is due or has been sent. */
   #leaving = false;
+  /** Runs while only a PRACK is still waited for. */
+  #lingering: Timer | null = null;
   /** Whether our INVITE that opens the dialog has no final response yet. */
   #early: boolean;
   /** Our re-INVITE that has no final response yet. */
@@ -129,6 +131,11 @@ export class Dialog {
   /** The flow that the peer was last heard on; where our requests go. */
   get flow(): Flow {
     return this.#flow;
+  }
+
+  /** Whether a 2xx of ours waits for its ACK. */
+  get unacknowledged(): boolean {
+    return this.#accepted.waiting;
   }
 
   /** Whether it has no 2xx yet. */
@@ -302,6 +309,7 @@ export class Dialog {
    * Its user hears nothing of it any more: a BYE that crosses ours is confirmed and ends the dialog at once.
    */
   bye(headers: Readonly<Record<string, string>>): void {
+    if (this.#leaving) return;
     this.#leaving = true;
     this.#accepted.whenSettled(() => {
       if (this.#ended) return;
@@ -313,10 +321,25 @@ export class Dialog {
     });
   }
 
+  /**
+   * Ends the dialog of an INVITE of the peer that is refused. A PRACK that is on its way is still taken, for 64·T1 (RFC
+   * 3262 §3).
+   */
+  refuse(): void {
+    if (this.#ended || this.#leaving) return;
+    this.provisionals?.close();
+    if (!this.provisionals?.outstanding) return this.end();
+    this.#leaving = true;
+    this.user = nobody;
+    const { clock, transactions } = this.#context;
+    this.#lingering = clock.after(64 * transactions.timers.t1, () => this.end());
+  }
+
   /** Forgets the dialog: nothing is sent, requests of the peer get 481 from now on. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#lingering?.cancel();
     this.#accepted.settle();
     this.provisionals?.close();
     if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
@@ -390,9 +413,15 @@ export class Dialog {
     return new SipError(500, `Another ${method} Is Pending`, { headers: { 'Retry-After': retryAfter } });
   }
 
-  /** Answers a request of the peer while our BYE is due or on its way. */
+  /** Answers a request of the peer while our BYE is due or on its way, or its INVITE has been refused. */
   #part(transaction: ServerTransaction): void {
-    if (transaction.request.method !== 'BYE') throw new SipError(481, 'Call/Transaction Does Not Exist');
+    const { method, body } = transaction.request;
+    if (method === 'PRACK' && body.length === 0) {
+      this.#receivePrack(transaction);
+      if (this.#lingering) this.end();
+      return;
+    }
+    if (method !== 'BYE') throw new SipError(481, 'Call/Transaction Does Not Exist');
     transaction.respond(createResponse(transaction.request, 200));
     this.end();
   }

@@ -35,6 +35,11 @@ export class ReliableProvisionals {
     this.#next = 1 + random.below(0x7fff_0000);
   }
 
+  /** Whether one has been sent that has had no PRACK. */
+  get outstanding(): boolean {
+    return this.#outstanding !== null;
+  }
+
   /** Whether one that carries a session description waits for its PRACK: no 2xx may be sent before. */
   get holdsAnswer(): boolean {
     const carries = ({ body }: SipResponse) => body.length > 0;

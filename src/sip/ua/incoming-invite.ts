@@ -142,7 +142,7 @@ export class IncomingInvite {
     if (this.answered) return;
     this.#leave();
     const toTag = this.dialog.state.localTag;
-    for (const dialog of this.#dialogs) dialog.end();
+    for (const dialog of this.#dialogs) dialog.refuse();
     this.transaction.respond(
       createResponse(this.request, status, { toTag, headers, ...(reason === undefined ? {} : { reason }) }),
     );
