@@ -35,8 +35,12 @@ export class Branch implements Disposable {
   readonly #context: CallContext;
   /** Whether our INVITE has an offer; without one the phone makes it. */
   readonly #offering: boolean;
+  /** The leg as it was when the INVITE went out: each dialog begins there. */
+  readonly #beginning: LegNegotiation;
   /** What the session has become in each early dialog; a forking proxy makes several of one INVITE. */
   readonly #early = new Map<string, EarlySession>();
+  /** To tag of the early dialog that the leg speaks for; null before any has been heard. */
+  #tag: string | null = null;
   /** The confirmed dialog; null before the answer. */
   #dialog: Dialog | null = null;
   #released = false;
@@ -67,6 +71,7 @@ export class Branch implements Disposable {
     try {
       const offer = options.offer(this.leg.negotiation);
       this.#offering = offer !== null;
+      this.#beginning = this.leg.negotiation.copy();
       this.#invite = context.userAgent.invite(
         {
           uri: target.uri,
@@ -136,12 +141,12 @@ export class Branch implements Disposable {
     const known = this.#early.get(tag);
     if (known && (known.final || !final)) return true;
     if (answer) {
-      const early = this.leg.negotiation.copy();
+      const early = this.#beginning.copy();
       early.receiveOffer(description);
       answer(sdpBody(ownAnswer(early, null)));
       this.#early.set(tag, { negotiation: early, final });
     } else if (this.#offering) {
-      const early = this.leg.negotiation.fork();
+      const early = this.#beginning.fork();
       early.receiveAnswer(description);
       this.#early.set(tag, { negotiation: early, final });
     } else {
@@ -150,8 +155,14 @@ export class Branch implements Disposable {
     return true;
   }
 
+  /** To tag of the dialog that the leg speaks for. */
+  get tag(): string | null {
+    return this.#tag;
+  }
+
   /** The leg speaks for an early dialog from now on, of which there has been a preview. */
   speakFor(tag: string): void {
+    this.#tag = tag;
     this.leg.negotiation = this.#early.get(tag)?.negotiation ?? this.leg.negotiation;
   }
 
@@ -174,9 +185,13 @@ export class Branch implements Disposable {
     const [only] = this.#early.size === 1 ? this.#early.values() : [];
     const description = own?.final ? null : sdpOf(response);
     const early = own ?? only;
+    if (own || !only || (description && only.final)) this.#tag = tag;
     if (description) {
-      if (!this.#offering) return false;
-      const final = this.leg.negotiation.fork();
+      if (!this.#offering) {
+        this.leg.negotiation = this.#beginning.copy();
+        return false;
+      }
+      const final = this.#beginning.fork();
       final.receiveAnswer(description);
       this.leg.negotiation = final;
     } else if (early) {

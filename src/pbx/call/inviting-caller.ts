@@ -59,8 +59,8 @@ export class InvitingCaller implements CallerEnd {
   /** The leg as it was when the INVITE had come: each further dialog begins there. */
   readonly #beginning: LegNegotiation;
   #lastProgress = 0;
-  /** The branch that the present dialog with the caller has agreed with. */
-  #agreedWith: Branch | null = null;
+  /** The branch that the present dialog with the caller has agreed with, and in which of its early dialogs. */
+  #agreedWith: { readonly branch: Branch; readonly tag: string | null } | null = null;
   /** Whether something has been agreed since by UPDATE or PRACK: the 200 has nothing to add. */
   #changed = false;
   #change: SessionChange | null = null;
@@ -112,7 +112,7 @@ export class InvitingCaller implements CallerEnd {
     // An offer of ours needs a response that is acknowledged, with the answer in its PRACK.
     if (!this.#invite.reliable || this.#agreedWith !== null) return null;
     const offer = offerFor(branch.leg.negotiation, this.leg.negotiation);
-    this.#agreedWith = branch;
+    this.#noteAgreement(branch);
     return sdpBody(offer);
   }
 
@@ -123,20 +123,28 @@ export class InvitingCaller implements CallerEnd {
    */
   #answerTo(branch: Branch): SessionDescription | null {
     const heard = this.leg.negotiation.answer;
-    const sameBranch = this.#agreedWith === branch;
-    if ((this.#changed || this.#change) && sameBranch) return null;
-    if (!heard && !this.#changed) {
-      this.#agreedWith = branch;
+    const changed = this.#changed || this.#change !== null;
+    if (changed && this.#hasAgreedWith(branch)) return null;
+    if (!heard && !changed) {
+      this.#noteAgreement(branch);
       return relayAnswer(branch.leg.negotiation, this.leg.negotiation);
     }
     const fresh = this.#fresh();
     const answer = relayAnswer(branch.leg.negotiation, fresh);
-    if (heard && !this.#changed && sameWords(answer, heard)) {
-      this.#agreedWith = branch;
+    if (heard && !changed && sameWords(answer, heard)) {
+      this.#noteAgreement(branch);
       return heard;
     }
     this.#begin(fresh, branch);
     return answer;
+  }
+
+  #noteAgreement(branch: Branch | null): void {
+    this.#agreedWith = branch && { branch, tag: branch.tag };
+  }
+
+  #hasAgreedWith(branch: Branch): boolean {
+    return this.#agreedWith?.branch === branch && this.#agreedWith.tag === branch.tag;
   }
 
   /** From now on another dialog with the caller counts. */
@@ -145,7 +153,7 @@ export class InvitingCaller implements CallerEnd {
     this.#change = null;
     this.#changed = false;
     this.leg.negotiation = negotiation;
-    this.#agreedWith = branch;
+    this.#noteAgreement(branch);
     this.report.update({ dialog: dialogFacts(this.#invite.fork()) });
   }
 
@@ -191,7 +199,7 @@ export class InvitingCaller implements CallerEnd {
 
   /** What the 200 offers to a caller that has offered nothing, of what `branch` has agreed with us. */
   #offerOf(branch: Branch): Answer {
-    if (this.#agreedWith === branch) return {};
+    if (this.#hasAgreedWith(branch)) return {};
     if (this.#agreedWith) this.#begin(this.#fresh(), branch);
     return sdpBody(offerFor(branch.leg.negotiation, this.leg.negotiation));
   }
@@ -340,7 +348,7 @@ export class InvitingCaller implements CallerEnd {
     }
     transaction.respond(this.#host.context.userAgent.response(transaction, 200));
     const callee = this.#callee;
-    const other = callee ?? this.#agreedWith;
+    const other = callee ?? this.#agreedWith?.branch;
     if (callee) this.leg.generation++;
     if (other) this.#host.media.connect(this.leg, other.leg, callee !== null);
     if (callee) this.#match(callee);
