@@ -317,4 +317,43 @@ describe('several phones', () => {
     call.hangUp();
     world.settles();
   });
+
+  test.each(['before', 'after'])(
+    'the caller leaves the first early dialog with BYE, %s the winner of the other has picked up: that one goes on (RFC 3261 §15)',
+    async (when) => {
+      await using world = await World.start();
+      const { alice, desk, mobile, call } = await forked(world, {
+        headers: { Supported: '100rel' },
+        mobile: { codecs: alaw },
+      });
+      alice.habits.pracks = false;
+      desk.lastCall.answer(183, { sdp: desk.media.describe() });
+      world.run(50);
+      const first = call.last.toTag;
+      desk.lastCall.answer(486);
+      world.run(20);
+      mobile.lastCall.answer(183, { sdp: mobile.media.describe() });
+      world.run(20);
+      const second = call.last;
+      expect(second.toTag).not.toBe(first);
+      if (when === 'after') mobile.lastCall.answer(200, { sdp: null });
+      world.run(20);
+      call.remoteTag = first;
+      call.request('BYE');
+      world.run(20);
+      expect(alice.statuses('BYE')).toEqual([200]);
+      if (when === 'before') mobile.lastCall.answer(200, { sdp: null });
+      call.remoteTag = second.toTag;
+      call.prack(second);
+      world.run(50);
+      expect(answerTo(call)?.toTag).toBe(second.toTag);
+      expect(mobile.log).not.toContain('CANCEL');
+      alice.media.say('hello', call.remoteSdp ?? '', 8);
+      world.run(20);
+      expect(mobile.media.heardText).toEqual(['hello']);
+      call.hangUp();
+      world.settles();
+      expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+    },
+  );
 });

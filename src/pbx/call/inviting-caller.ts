@@ -316,7 +316,12 @@ export class InvitingCaller implements CallerEnd {
       onBroken: (ending) => this.#host.end(ending),
     });
     this.#change = change;
-    change.start(offer);
+    try {
+      change.start(offer);
+    } catch (error) {
+      this.#change = null;
+      throw error;
+    }
   }
 
   onCalleeChange(transaction: ServerTransaction, callee: Side): void {

@@ -50,6 +50,8 @@ export class IncomingInvite {
   #answeredIn: { readonly dialog: Dialog; readonly body: Uint8Array } | null = null;
   /** The 2xx is given, or waits for PRACKs. */
   #accepting = false;
+  /** What gives the 2xx, once it is asked for. */
+  #acceptWhenAcknowledged: (() => void) | null = null;
   #reminder: Timer | null = null;
 
   /** Throws SipSyntaxError when the Contact can't be read. */
@@ -127,14 +129,15 @@ export class IncomingInvite {
     this.#reminder?.cancel();
     const { dialog } = this;
     const repeated = this.#answeredIn?.dialog === dialog && sameBytes(this.#answeredIn.body, answer.body);
-    this.#whenAcknowledged(() => {
+    this.#acceptWhenAcknowledged = () => {
       if (this.answered) return;
       this.#leave();
       for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
       dialog.provisionals?.close();
       dialog.accept(this.transaction, repeated ? { headers: answer.headers ?? {} } : answer, user);
       user.onSent();
-    });
+    };
+    this.#whenAcknowledged(this.#acceptWhenAcknowledged);
   }
 
   /** Refuses the INVITE; its dialogs end. Without effect once it is answered. */
@@ -165,13 +168,24 @@ export class IncomingInvite {
     this.#reminder = every(this.#context.clock, reminderInterval, action);
   }
 
+  /** The BYE of an early dialog that another has followed ends that one alone (RFC 3261 §15). */
+  #leaves(transaction: ServerTransaction, dialog: Dialog): boolean {
+    if (transaction.request.method !== 'BYE' || this.answered || dialog === this.dialog) return false;
+    transaction.respond(createResponse(transaction.request, 200));
+    this.#dialogs.splice(this.#dialogs.indexOf(dialog), 1);
+    dialog.end();
+    if (this.#acceptWhenAcknowledged) this.#whenAcknowledged(this.#acceptWhenAcknowledged);
+    return true;
+  }
+
   #open(localTag: string): Dialog {
     const { clock, random, transactions } = this.#context;
+    const { dialog: user } = this.#user;
     const dialog = new Dialog({
       state: dialogStateOfRequest(this.request, localTag),
       flow: this.transaction.flow,
       contactUser: this.#contactUser,
-      user: this.#user.dialog,
+      user: { ...user, onRequest: (request, of) => this.#leaves(request, of) || user.onRequest(request, of) },
       context: this.#context,
       opening: this.transaction,
       provisionals: new ReliableProvisionals(clock, random, transactions.timers, () => this.#user.onUnacknowledged()),
