@@ -191,7 +191,8 @@ export async function compose({
 }
 
 function transportsOf({ sip }: Config, clock: Clock, log: Log): readonly Transport[] {
-  const limits = { keepalive: sip.keepalive_interval * 1000 };
+  const interval = sip.keepalive_interval * 1000;
+  const limits = { keepalive: interval, ping: interval };
   const common = { clock, log: log.child({ logger: 'transport' }), advertise: advertiseFor(sip), limits };
   return sip.listen_ip.flatMap((address) =>
     sip.transport.flatMap((name): Transport[] => {

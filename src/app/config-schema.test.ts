@@ -193,6 +193,14 @@ describe('rules between keys', () => {
       faults({ sip: { listen_port: 9090, listen_ip: '192.0.2.1' }, monitoring: { listen_ip: '127.0.0.1' } }),
     ).toEqual({});
     expect(faults({ monitoring: { prometheus_port: 0, health_check_port: 0 } })).toEqual({});
+    expect(faults({ sip: { transport: ['udp', 'ws'], ws: { listen_port: 8080 } } })).toEqual({
+      'monitoring.health_check_port': 'must not be the port of sip.ws.listen_port too (8080)',
+    });
+    const tls = { certificate: 'a', private_key: 'b' };
+    expect(faults({ sip: { transport: ['tls', 'wss'], tls, wss: { listen_port: 5061 } } })).toEqual({
+      'sip.wss.listen_port': 'must not be the port of sip.tls.listen_port too (5061)',
+    });
+    expect(faults({ sip: { transport: ['udp', 'ws'], ws: { listen_port: 5060 } } })).toEqual({});
   });
 
   test('the SIP port does not lie among the media ports', () => {

@@ -73,7 +73,9 @@ const sip = z
     drain_timeout: seconds(0, 86_400).default(25).describe('How long live calls may go on after SIGTERM, s'),
     keepalive_interval: seconds(1, 3600)
       .default(25)
-      .describe('Time between OPTIONS to a phone behind NAT, and between keepalives of a silent TCP connection, s'),
+      .describe(
+        'Time between OPTIONS to a phone behind NAT, and between keepalives of a silent TCP connection or WebSocket, s',
+      ),
     timers,
     tls: sipTls,
     ws: z

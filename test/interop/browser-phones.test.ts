@@ -24,6 +24,7 @@ beforeAll(async () => {
         transport: ['udp', 'ws', 'wss'],
         tls: { certificate: fixture('server.pem'), private_key: fixture('server.key') },
         ws: { listen_port: 0 },
+        keepalive_interval: 1,
         wss: { listen_port: 0 },
       },
       extensions: numbers.map((number) => ({ number, password })),
@@ -122,6 +123,17 @@ test('certificates are read again on SIGHUP, and no connection ends', async () =
   expect(pong.toString()).toBe('\r\n');
   there.terminate();
   await other.close();
+});
+
+test('a silent page is pinged every sip.keepalive_interval, and stays', async () => {
+  const page = await openWebSocket('ws', { address: loopback, port: exchange.sip('ws').port });
+  let pings = 0;
+  page.on('ping', () => {
+    pings++;
+  });
+  await eventually('three pings', () => pings === 3);
+  expect(page.readyState).toBe(page.OPEN);
+  page.terminate();
 });
 
 test('a page that is opened where the WebSocket is says so', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -134,6 +134,8 @@ export class ExchangeProcess implements AsyncDisposable {
   /** Every record in the CDR files. */
   cdrs(): readonly Cdr[] {
     const directory = this.folder.file('cdr');
+    // It is made for the first record.
+    if (!existsSync(directory)) return [];
     return readdirSync(directory)
       .sort()
       .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))

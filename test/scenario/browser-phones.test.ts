@@ -170,6 +170,19 @@ describe.each(['ws', 'wss'] as const)('a phone in a browser, over %s', (name) =>
   });
 });
 
+test('two browsers write to each other', async () => {
+  await using world = await World.start();
+  const alice = await world.registered('1001', { transport: 'wss' });
+  const bob = await world.registered('1002', { transport: 'ws' });
+  alice.send('MESSAGE', `sip:1002@${exchangeIp}`, { headers: { 'Content-Type': 'text/plain' }, body: 'lunch?' });
+  world.run(200);
+  const message = bob.heard.findLast((heard) => heard.kind === 'request' && heard.method === 'MESSAGE');
+  expect(new TextDecoder().decode(message?.body)).toBe('lunch?');
+  expect(message?.topVia.transport).toBe('WS');
+  expect(world.network.toNobody).toEqual([]);
+  world.settles();
+});
+
 test('by a SIPS URI over a secure WebSocket, our Contact is one too, with transport=ws (RFC 7118 §5.2.2)', async () => {
   await using world = await World.start(open);
   const bob = await world.registered('1002');

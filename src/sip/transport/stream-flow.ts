@@ -262,7 +262,10 @@ export class StreamFlow implements Flow {
 
   #hear(): void {
     this.#heard = this.#owner.clock.now();
+    if (this.#asked === null) return;
     this.#asked = null;
+    // The next question may be due before the answer to this one was.
+    this.#watch();
   }
 
   #handle(frame: Frame): void {
