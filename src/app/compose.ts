@@ -249,6 +249,7 @@ function metricsOf(parts: {
     overload: () => exchange.transactions.overload,
     subscriptions: () => exchange.notifier.byPackage(),
     notifies: () => exchange.notifier.notifies,
+    sessionRefreshes: () => exchange.userAgent.sessionRefreshes,
     guard: () => exchange.guard.figures,
     messages: () => exchange.messages.outcomes,
   });

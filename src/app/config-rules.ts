@@ -43,7 +43,7 @@ function sipRules({ sip }: Config, demand: Demand): void {
   }
   demand(timers.t2 >= timers.t1, 'sip.timers.t2', `must not be below sip.timers.t1 (${timers.t1})`, 'sip.timers.t1');
   demand(
-    timers.session_expires >= timers.min_se,
+    timers.session_expires === 0 || timers.session_expires >= timers.min_se,
     'sip.timers.session_expires',
     `must not be below sip.timers.min_se (${timers.min_se})`,
     'sip.timers.min_se',

@@ -104,6 +104,7 @@ describe('values', () => {
     { sip: { domains: ['not a host'] } },
     { sip: { max_concurrent_calls: 0 } },
     { sip: { timers: { min_se: 89 } } },
+    { sip: { timers: { session_expires: 89 } } },
     { registrar: { auth: 'basic' } },
     { registrar: { digest_algorithms: [] } },
     { extensions: [{ number: '1001' }] },
@@ -163,6 +164,7 @@ describe('rules between keys', () => {
     expect(Object.keys(faults({ sip: { timers: { session_expires: 100, min_se: 200 } } }))).toEqual([
       'sip.timers.session_expires',
     ]);
+    expect(faults({ sip: { timers: { session_expires: 0, min_se: 200 } } })).toEqual({});
   });
 
   test('expiry times stand in order', () => {

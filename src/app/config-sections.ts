@@ -26,7 +26,10 @@ const timers = z
     t2: z.int().min(10).max(60_000).default(4000).describe('Longest interval between repeats, ms (T2)'),
     t4: z.int().min(10).max(60_000).default(5000).describe('Longest time that a message stays in the network, ms (T4)'),
     invite_timeout: seconds(1, 3600).default(60).describe('How long a phone may ring, s'),
-    session_expires: seconds(90).default(1800).describe('Interval at which a live call is confirmed, s (RFC 4028)'),
+    session_expires: seconds(0)
+      .refine((value) => value === 0 || value >= 90, 'must be 0 (no session timers) or at least 90')
+      .default(1800)
+      .describe('Time in which each phone of a call must confirm that it is there, s (RFC 4028); 0 = never'),
     min_se: seconds(90)
       .default(90)
       .describe('Shortest such interval that we accept, s; 90 or more (RFC 4028 section 5)'),

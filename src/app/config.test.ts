@@ -399,8 +399,6 @@ describe('warnings', () => {
     ['api: { insecure: true }', 'api.insecure is true'],
     ['media: { port_pool: { start: 10000, end: 10040 } }', 'room for 10 calls only'],
     ['cdr: { filename_pattern: cdr-%Y-%m.jsonl }', 'cdr.retention_days has no effect'],
-    ['sip: { timers: { session_expires: 600 } }', 'sip.timers.session_expires has no effect'],
-    ['sip: { timers: { min_se: 120 } }', 'sip.timers.min_se has no effect'],
     ['media: { srtp: required }', 'media.srtp has no effect'],
     ['extensions: [{ number: 1001, password: x, srtp: required }]', 'srtp of 1001 has no effect'],
     ['media: { jitter_buffer: { max_ms: 300 } }', 'media.jitter_buffer has no effect'],

@@ -95,8 +95,9 @@ export class Exchange {
       random,
       log: log.child({ logger: 'sip' }),
       product: `sip-pbx/${parts.version}`,
-      supported: ['path', '100rel', 'replaces', 'norefersub'],
+      supported: ['path', '100rel', 'replaces', 'norefersub', ...(sip.timers.session_expires > 0 ? ['timer'] : [])],
       dialogMethods,
+      sessionTimers: { interval: sip.timers.session_expires, minimum: sip.timers.min_se },
     });
     this.directory = new Directory({
       realm: sip.realm,

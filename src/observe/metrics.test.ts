@@ -14,6 +14,7 @@ const sources: MetricsSources = {
   overload: () => ({ rejected: 9, dropped: 10, withheld: 11 }),
   subscriptions: () => new Map([['dialog', 9]]),
   notifies: () => new Map([['confirmed', 11]]),
+  sessionRefreshes: () => new Map([['phone', 12]]),
   guard: () => ({ failures: 21, bansActive: 1, bans: 2, bannedDropped: 300, scannersDropped: 40 }),
   messages: () => new Map([['delivered', 12]]),
 };
@@ -51,6 +52,7 @@ test('the promised names are all there before anything happened, and stay put fr
     sip_overload_withheld_total: 11,
     'sip_subscriptions{event="dialog"}': 9,
     'sip_notifies_total{outcome="confirmed"}': 11,
+    'sip_session_refreshes_total{by="phone"}': 12,
     sip_auth_failures_total: 21,
     sip_bans_active: 1,
     sip_bans_total: 2,
@@ -74,9 +76,16 @@ test('an ended call counts in total and by its ending; its duration only when it
     at: 0,
     call: endedCall({ callId: 'c2', answeredAt: null, setupMs: null, ending: busy }),
   });
-  metrics.handle({ type: 'call.started', at: 0, call: endedCall({ callId: 'c3' }) });
+  const silent = { ...busy, status: 'completed', reason: 'session_timeout', sipStatus: 200 } as const;
+  metrics.handle({
+    type: 'call.ended',
+    at: 0,
+    call: endedCall({ callId: 'c3', answeredAt: null, setupMs: null, ending: silent }),
+  });
+  metrics.handle({ type: 'call.started', at: 0, call: endedCall({ callId: 'c4' }) });
   expect(await samples(metrics)).toMatchObject({
-    sip_total_calls: 2,
+    sip_total_calls: 3,
+    sip_session_expired_total: 1,
     'sip_calls_ended_total{status="completed",reason="normal"}': 1,
     'sip_calls_ended_total{status="busy",reason="busy"}': 1,
     sip_call_duration_seconds_count: 1,

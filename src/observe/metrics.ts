@@ -30,6 +30,8 @@ export interface MetricsSources {
   readonly subscriptions: () => ReadonlyMap<string, number>;
   /** NOTIFYs by outcome, since the start. */
   readonly notifies: () => ReadonlyMap<string, number>;
+  /** Refreshes of sessions by who made them, since the start. */
+  readonly sessionRefreshes: () => ReadonlyMap<string, number>;
   /** What attackers have done. */
   readonly guard: () => GuardFigures;
   /** MESSAGEs between extensions by outcome, since the start. */
@@ -50,6 +52,7 @@ export class Metrics {
   readonly #responses = new Map<string, number>();
   readonly #endings = new Map<string, number>();
   #totalCalls = 0;
+  #sessionsExpired = 0;
 
   /** `processMetrics` false leaves out Node's own, which watch the whole process. */
   constructor(sources: MetricsSources, { processMetrics = true }: { readonly processMetrics?: boolean } = {}) {
@@ -93,6 +96,17 @@ export class Metrics {
       'MESSAGEs of extensions, by what became of them',
       ['outcome'],
       sources.messages,
+    );
+    this.#labelled(
+      'sip_session_refreshes_total',
+      'Sessions refreshed (RFC 4028), by the exchange or by a phone',
+      ['by'],
+      sources.sessionRefreshes,
+    );
+    this.#counter(
+      'sip_session_expired_total',
+      'Calls ended because a phone no longer confirmed the session',
+      () => this.#sessionsExpired,
     );
     this.#counter('sip_malformed_total', 'SIP messages that could not be parsed', sources.malformed);
     this.#counter(
@@ -148,6 +162,7 @@ export class Metrics {
     if (event.type !== 'call.ended') return;
     const { answeredAt, durationMs, ending, setupMs } = event.call;
     this.#totalCalls++;
+    if (ending.reason === 'session_timeout') this.#sessionsExpired++;
     count(this.#endings, `${ending.status} ${ending.reason}`);
     if (answeredAt !== null) this.#callDuration.observe(durationMs / 1000);
     if (setupMs !== null) this.#setupDuration.observe(setupMs / 1000);

@@ -182,6 +182,18 @@ export class LegNegotiation {
   }
 
   /**
+   * What we last agreed to, as an offer: for a session that is to go on as it is (RFC 4028 section 7.4).
+   * @throws Error while an offer is pending, or when nothing has been agreed
+   */
+  repeatOffer(): SessionDescription {
+    this.#expect('stable', 'an offer was to be repeated');
+    if (this.local === null) throw new Error('nothing has been agreed');
+    const offer = this.#describe(this.local.media);
+    this.#state = { ...this.#state, phase: 'local-offer', offer, sent: offer };
+    return offer;
+  }
+
+  /**
    * Our answer to the pending offer; the codecs carry the numbers of that offer, the profile is that offer's (RFC 3264
    * section 6.1), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
    * @throws Error when there is nothing to answer

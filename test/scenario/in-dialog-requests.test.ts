@@ -149,7 +149,7 @@ test('OPTIONS in a dialog and outside tells truthfully what we do (RFC 3261 sect
       'ACK, CANCEL, INVITE, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REFER, REGISTER, PUBLISH, SUBSCRIBE',
     );
     expect(answer.headers.get('Accept')).toBe('application/sdp');
-    expect(answer.headers.get('Supported')).toBe('path, 100rel, replaces, norefersub');
+    expect(answer.headers.get('Supported')).toBe('path, 100rel, replaces, norefersub, timer');
     expect(answer.headers.get('To')).toMatch(/;tag=/);
   }
   expect(answered.requests).toHaveLength(requests);

@@ -13,6 +13,7 @@ import {
 import type { ClientTransaction, ServerTransaction, TransactionLayer } from '../../src/sip/transaction/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import type { Direction, PhoneMedia } from './phone-media.ts';
+import { PhoneTimer, type TimerHabits } from './phone-timer.ts';
 
 interface InDialog {
   readonly headers?: Readonly<Record<string, string>>;
@@ -30,7 +31,12 @@ export interface CallingPhone {
   readonly clock: Clock;
   readonly random: Random;
   readonly media: PhoneMedia;
-  readonly habits: { readonly acks: boolean; readonly agrees: boolean; readonly pracks: boolean };
+  readonly habits: {
+    readonly acks: boolean;
+    readonly agrees: boolean;
+    readonly pracks: boolean;
+    readonly timer: TimerHabits | null;
+  };
   nextSequence(): number;
   credentialsFor(response: SipResponse, method: string, uri: string): string | null;
 }
@@ -51,6 +57,7 @@ export class PhoneCall {
   remoteSdp: string | null = null;
   readonly localTag: string;
   remoteTag: string | null = null;
+  readonly timer: PhoneTimer;
   #target: string;
   #routes: readonly string[] = [];
   #sequence: number;
@@ -66,6 +73,8 @@ export class PhoneCall {
   #rseq = 0;
   #reliable: { cancel(): void } | null = null;
   #tried = false;
+  /** Its own last session description. */
+  #said: string | null = null;
 
   private constructor(
     phone: CallingPhone,
@@ -91,6 +100,18 @@ export class PhoneCall {
     this.#offer = options.offer;
     this.#headers = options.headers;
     this.#sequence = phone.nextSequence();
+    const call = this;
+    this.timer = new PhoneTimer({
+      clock: phone.clock,
+      get habits() {
+        return call.phone.habits.timer;
+      },
+      refresh: (method) => {
+        if (method === 'UPDATE') this.update({ sdp: null });
+        else this.reinvite({ sdp: this.#said });
+      },
+      hangUp: () => this.hangUp(),
+    });
   }
 
   static outgoing(
@@ -149,7 +170,8 @@ export class PhoneCall {
 
   /** Sends the INVITE; called by the phone. */
   start(credentials?: string): void {
-    const headers = this.#fields('INVITE', this.#sequence, { headers: this.#headers });
+    const said = { ...this.timer.request('INVITE'), ...this.#headers };
+    const headers = this.#fields('INVITE', this.#sequence, { headers: said });
     if (credentials) headers.add('Authorization', credentials);
     const request = new SipRequest({ method: 'INVITE', uri: this.#uri, headers });
     headers.add('Contact', this.phone.contact);
@@ -179,6 +201,12 @@ export class PhoneCall {
         this.#sequence = this.phone.nextSequence();
         return this.start(credentials);
       }
+    }
+    if (this.timer.onResponse(response)) {
+      this.responses.push(response);
+      this.#sequence = this.phone.nextSequence();
+      this.#tried = false;
+      return this.start();
     }
     const reliable = this.#reliableNumber(response);
     const known = reliable !== null && this.responses.some((one) => isSameProvisional(one, response));
@@ -276,11 +304,13 @@ export class PhoneCall {
       readonly reason?: string;
     },
   ): void {
+    const agreed = status >= 200 && status < 300 ? this.timer.accept(transaction.request) : {};
+    if (options.sdp !== null) this.#said = options.sdp;
     const response = createResponse(transaction.request, status, {
       toTag: options.tag ?? this.localTag,
       recordRoute: true,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
-      headers: { ...(status < 300 ? { Contact: this.phone.contact } : {}), ...options.headers },
+      headers: { ...(status < 300 ? { Contact: this.phone.contact } : {}), ...agreed, ...options.headers },
       ...(options.sdp === null
         ? {}
         : { ...bodyOf(options.sdp), contentType: options.headers?.['Content-Type'] ?? 'application/sdp' }),
@@ -315,6 +345,7 @@ export class PhoneCall {
 
   hangUp(): void {
     this.#repeats?.cancel();
+    this.timer.stop();
     this.state = 'over';
     this.request('BYE');
   }
@@ -368,7 +399,9 @@ export class PhoneCall {
 
   request(method: string, options: InDialog = {}): ClientTransaction {
     const sequence = this.phone.nextSequence();
-    const headers = this.#fields(method, sequence, options);
+    const headers = this.#fields(method, sequence, {
+      headers: { ...this.timer.request(method), ...options.headers },
+    });
     const refreshes = ['INVITE', 'UPDATE', 'REFER'].includes(method);
     if (refreshes && !headers.has('Contact')) headers.add('Contact', this.phone.contact);
     const request = new SipRequest({ method, uri: this.#target, headers });
@@ -378,6 +411,7 @@ export class PhoneCall {
         if (method === 'INVITE') return this.#onInviteResponse(response, request);
         this.responses.push(response);
         this.#read(response);
+        if (this.timer.onResponse(response)) this.request(method, options);
       },
       onFailure: () => {},
     });
@@ -392,8 +426,11 @@ export class PhoneCall {
     if (request.method === 'BYE') {
       this.state = 'over';
       this.#repeats?.cancel();
+      this.timer.stop();
     }
-    if (this.phone.habits.agrees) this.agree(transaction);
+    const least = this.timer.refusal(request);
+    if (least !== null) this.agree(transaction, { status: 422, headers: { 'Min-SE': least } });
+    else if (this.phone.habits.agrees) this.agree(transaction);
     else this.waiting.push(transaction);
   }
 
@@ -452,6 +489,7 @@ export class PhoneCall {
 
   #put(request: SipRequest, body: string | undefined, contentType: string): void {
     if (body === undefined) return;
+    if (contentType === 'application/sdp') this.#said = body;
     request.body = new TextEncoder().encode(body);
     if (!request.headers.has('Content-Type')) request.headers.set('Content-Type', contentType);
   }

@@ -11,6 +11,7 @@ import { type Flow, isWebSocket, type Transport, TransportLayer } from '../../sr
 import { answerChallenge } from '../../src/sip/ua/index.ts';
 import { bodyOf, PhoneCall } from './phone-call.ts';
 import { PhoneMedia } from './phone-media.ts';
+import type { TimerHabits } from './phone-timer.ts';
 import { PhoneWatch, type WatchWishes } from './phone-watch.ts';
 
 export interface PhoneOptions {
@@ -66,6 +67,8 @@ export class Phone {
     /** Answers a NOTIFY or a MESSAGE outside its calls: a status, or nothing. */
     onNotify: 200 as number | 'silent',
     onMessage: 200 as number | 'silent',
+    /** Keeps session timers (RFC 4028); null: knows none. */
+    timer: null as TimerHabits | null,
   };
   /** Every message that arrived, in order. */
   readonly heard: SipMessage[] = [];
@@ -239,6 +242,11 @@ export class Phone {
     return call;
   }
 
+  /** Loses its calls, as at a power cut. */
+  reboot(): void {
+    for (const call of this.calls.splice(0)) call.timer.stop();
+  }
+
   /** Subscribes to an event package of a number, or of a URI. */
   subscribe(target: string, event: string, wishes: WatchWishes = {}): PhoneWatch {
     const watch = new PhoneWatch(this, target.includes(':') ? target : `sip:${target}@${this.server}`, event);
@@ -265,9 +273,10 @@ export class Phone {
   #onRequest(transaction: ServerTransaction): void {
     const { request } = transaction;
     this.heard.push(request);
-    const call = this.#callOf(request);
+    const begins = request.method === 'INVITE' && request.toTag === null;
+    const call = begins ? undefined : this.#callOf(request);
     if (call) return call.onRequest(transaction);
-    if (request.method === 'INVITE' && request.toTag === null) {
+    if (begins) {
       const incoming = PhoneCall.incoming(this, transaction);
       this.calls.push(incoming);
       return this.#greet(incoming);
@@ -276,12 +285,16 @@ export class Phone {
     if (watch && request.method === 'NOTIFY') return watch.onNotify(transaction);
     const { onMessage } = this.habits;
     if (request.method === 'MESSAGE' && onMessage === 'silent') return;
-    const status = request.method === 'OPTIONS' ? 200 : request.method === 'MESSAGE' ? Number(onMessage) : 481;
+    const inDialog = request.toTag !== null;
+    const status =
+      request.method === 'OPTIONS' && !inDialog ? 200 : request.method === 'MESSAGE' ? Number(onMessage) : 481;
     transaction.respond(createResponse(request, status, { toTag: transaction.localTag }));
   }
 
   #greet(call: PhoneCall): void {
     const { onInvite } = this.habits;
+    const least = call.timer.refusal(call.invite);
+    if (least !== null) return call.answer(422, { headers: { 'Min-SE': least } });
     if (onInvite === 'silent') return;
     if (typeof onInvite === 'number') return call.answer(onInvite);
     call.answer(180);

@@ -32,8 +32,8 @@ const busyDelay = 200;
 
 /**
  * One request to a phone to change the session: sent when its dialog is free, and again after the time that RFC 3261
- * §14.1 says when it crosses a request of the phone (491) or comes too early (500 with Retry-After, §14.2), so that
- * whoever asked for the change notices nothing.
+ * §14.1 says when it crosses a request of the phone (491) or comes too early (500 with Retry-After, §14.2), or with a
+ * longer session interval (422, RFC 4028 §7.3), so that whoever asked for the change notices nothing.
  */
 export class Attempt {
   readonly method: 'INVITE' | 'UPDATE';
@@ -44,8 +44,10 @@ export class Attempt {
   readonly #startedAt: number;
   #timer: Timer | null = null;
   #tries = 0;
-  #state: 'waiting' | 'sent' | 'proceeding' | 'over' = 'waiting';
+  #state: 'waiting' | 'sent' | 'proceeding' | 'left' | 'over' = 'waiting';
   #cancelled = false;
+  /** Whether the request on its way makes an offer. */
+  #offering = false;
 
   constructor(options: {
     readonly method: 'INVITE' | 'UPDATE';
@@ -64,9 +66,9 @@ export class Attempt {
     this.#try();
   }
 
-  /** Whether the phone has been asked and has not answered. */
-  get sent(): boolean {
-    return this.#state === 'sent' || this.#state === 'proceeding';
+  /** Whether its user has been told what became of it. */
+  get over(): boolean {
+    return this.#state === 'left' || this.#state === 'over';
   }
 
   /** Asks the phone to forget it; its answer is told all the same. */
@@ -84,11 +86,11 @@ export class Attempt {
   /** Nobody wants to hear of it any more; a 2xx that still comes is acknowledged. */
   close(): void {
     this.#timer?.cancel();
-    this.#state = 'over';
+    this.#state = this.#state === 'sent' || this.#state === 'proceeding' ? 'left' : 'over';
   }
 
   #try(): void {
-    if (this.#state === 'over') return;
+    if (this.over) return;
     const { dialog, leg } = this.#side;
     if (dialog.ended) return this.#finish(() => this.#user.onFailure('transport error'));
     follow(this.#side, this.#context.dialPlan);
@@ -103,12 +105,12 @@ export class Attempt {
     }
     this.#tries++;
     this.#state = 'sent';
+    this.#offering = request.body !== undefined;
     const user = {
       onResponse: (response: SipResponse) => this.#onResponse(response),
       onFailure: (failure: Failure) => {
-        if (this.#state === 'over') return;
-        leg.negotiation.rollback();
-        this.#finish(() => this.#user.onFailure(failure));
+        this.#rollback();
+        if (!this.over) this.#finish(() => this.#user.onFailure(failure));
       },
     };
     if (this.method === 'INVITE') dialog.reinvite(request, user);
@@ -117,7 +119,7 @@ export class Attempt {
 
   #onResponse(response: SipResponse): void {
     const { status } = response;
-    const { dialog, leg } = this.#side;
+    const { dialog } = this.#side;
     if (status < 200) {
       if (this.#state === 'sent') {
         this.#state = 'proceeding';
@@ -125,21 +127,29 @@ export class Attempt {
       }
       return;
     }
-    if (this.#state === 'over') {
+    if (this.over) {
       if (status < 300 && this.method === 'INVITE') dialog.ack(response.cseq.number);
-      return;
+      // The phone may be in another call by now, where it is to be offered something again.
+      return this.#rollback();
     }
     if (status < 300) return this.#finish(() => this.#user.onAgreed(response));
-    leg.negotiation.rollback();
+    this.#rollback();
     const refuse = () => this.#user.onRefused(response);
     const delay = this.#cancelled ? null : this.#retryDelay(response);
     if (delay === null || this.#tries >= mostTries) return this.#finish(refuse);
     this.#again(delay, refuse);
   }
 
+  /** Nobody waits for the answer to our offer any more; an offer that somebody else has made meanwhile stays. */
+  #rollback(): void {
+    if (this.#offering && this.#state !== 'over') this.#side.leg.negotiation.rollback();
+    this.#offering = false;
+  }
+
   /** After how many ms it is worth another try; null when it is not. */
   #retryDelay(response: SipResponse): number | null {
     if (response.status === 491) return this.#side.dialog.glareDelay();
+    if (response.status === 422) return this.#side.dialog.sessionTimer.lengthen(response) ? 0 : null;
     const seconds = response.status === 500 ? retryAfterOf(response) : null;
     return seconds !== null && seconds <= 10 ? seconds * 1000 : null;
   }
@@ -152,7 +162,8 @@ export class Attempt {
   }
 
   #finish(tell: () => void): void {
-    this.close();
+    this.#timer?.cancel();
+    this.#state = 'over';
     tell();
   }
 }

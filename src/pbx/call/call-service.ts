@@ -77,6 +77,8 @@ export class CallService {
     checkHops(request, this.#options.isOurs);
     const caller = this.#admit(transaction);
     if (caller === null) return;
+    // The phone comes again with what we want: that is the call.
+    context.userAgent.checkSession(request);
     if (this.#takeOver(transaction, { extension: caller.caller, displayName: caller.callerName })) return;
     const plan = context.dialPlan.plan(request.uri);
     const call = this.#open({

@@ -1,6 +1,6 @@
 import { Inbox, type Log, randomToken, type Timer } from '../../base/index.ts';
 import { offerFor, ownAnswer } from '../../sdp/index.ts';
-import type { Dialog } from '../../sip/dialog/index.ts';
+import type { Dialog, SessionEvent } from '../../sip/dialog/index.ts';
 import { Expires, MaxBreadth, Reason, type ReplacesValue, SipError, type SipRequest } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { CallFacts, Ending } from '../events/index.ts';
@@ -17,6 +17,7 @@ import { answerInvite } from './invited-side.ts';
 import { InvitingCaller } from './inviting-caller.ts';
 import { dialogFacts, LegReport } from './leg-report.ts';
 import { refusalOfMedia, sdpOf } from './session-body.ts';
+import { SessionRefresh } from './session-refresh.ts';
 import { Setup } from './setup.ts';
 import { dialogUser, follow, moved, type Side } from './side.ts';
 import type { Step } from './step.ts';
@@ -45,6 +46,7 @@ export class Call implements CallHost {
   /** The last transfer that one of the phones has asked for. */
   #transfer: Transfer | null = null;
   #transfers = 0;
+  readonly #sessions: SessionRefresh;
   /** The report of a caller that has not been answered. */
   #calling: LegReport | null = null;
   /** Watches the connection of a caller that has not been answered. */
@@ -66,6 +68,12 @@ export class Call implements CallHost {
     this.media = new CallMedia(options.context, this.id, () =>
       this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
     );
+    this.#sessions = new SessionRefresh({
+      context: this.context,
+      log: this.log,
+      onChanged: () => this.connectMedia(),
+      end: (ending) => this.end(ending),
+    });
   }
 
   get state(): CallState {
@@ -354,6 +362,11 @@ export class Call implements CallHost {
     this.#conversation?.onMoved(from, dialog);
   }
 
+  onSession(from: 'caller' | 'callee', event: SessionEvent): void {
+    const side = this.#conversation ? this.#conversation[from] : this.#callerEnd?.side;
+    if (side?.party === from) this.#sessions.on(event, side);
+  }
+
   #after(ms: number, ending: () => Ending): void {
     this.#timer = this.context.clock.after(ms, () => this.#endBy(ending));
   }
@@ -379,6 +392,7 @@ export class Call implements CallHost {
     this.#timer?.cancel();
     const sides = this.#sides();
     this.#conversation?.close();
+    this.#sessions.close();
     this.#setup?.giveUpOthers(words.toBranches ?? {});
     this.#callerEnd?.end(ending, words);
     const leaving = sides.filter(({ party }) => party !== kept);

@@ -21,6 +21,8 @@ export interface LastWords {
 export interface CallerEnd {
   readonly leg: Leg;
   readonly report: { update(change: { readonly state: 'early' }): void };
+  /** The phone as a side of this call, where its dialog has been confirmed before: it is looked after meanwhile. */
+  readonly side: Side | null;
   /** The offer to a phone that is to be called; null where the phone is to make it. Throws NoCommonMedia. */
   offerTo(callee: LegNegotiation): SessionDescription | null;
   /**

@@ -8,8 +8,9 @@ import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
-import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
+import { sdpBody, sdpOf } from './session-body.ts';
 import { answerHere, checkOfferAllowed, pending, SessionChange } from './session-change.ts';
+import { takeAnswer } from './session-refresh.ts';
 import { follow, type Side } from './side.ts';
 
 /** Methods that a dialog of ours answers, besides ACK and CANCEL. */
@@ -117,16 +118,7 @@ export class Conversation {
       user: {
         onAgreed: (response) => {
           side.dialog.ack(response.cseq.number);
-          try {
-            const answer = sdpOf(response);
-            if (answer) side.leg.negotiation.receiveAnswer(answer);
-          } catch (error) {
-            if (!(refusalOfMedia(error) instanceof SipError)) throw error;
-          }
-          if (side.leg.negotiation.phase !== 'stable') {
-            side.leg.negotiation.rollback();
-            return refused();
-          }
+          if (!takeAnswer(side, response)) return refused();
           this.connect();
           over(true);
         },
@@ -144,7 +136,7 @@ export class Conversation {
       },
     });
     attempt = started;
-    if (started.sent) this.#attempts.add(started);
+    if (!started.over) this.#attempts.add(started);
   }
 
   /** Answers what is still unanswered when the call ends, or one of the sides leaves it. */
@@ -250,7 +242,7 @@ export function answerWithin(
   if (method === 'OPTIONS') return transaction.respond(userAgent.optionsResponse(transaction));
   // A refresh of the Contact or of a session timer.
   if (method === 'UPDATE' && body.length === 0) {
-    return transaction.respond(dialog.respondable(transaction, 200, undefined, {}));
+    return dialog.acceptUpdate(transaction, {});
   }
   if (dialogMethods.some((known) => known === method)) {
     throw new SipError(500, 'Not Answered Yet', { headers: { 'Retry-After': '5' } });

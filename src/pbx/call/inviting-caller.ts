@@ -51,6 +51,7 @@ export interface InvitingCallerHost {
 export class InvitingCaller implements CallerEnd {
   readonly leg: Leg;
   readonly report: LegReport;
+  readonly side = null;
   readonly #host: InvitingCallerHost;
   readonly #invite: IncomingInvite;
   readonly #parties: { readonly extension: string; readonly displayName: string | null };

@@ -268,7 +268,7 @@ function acceptChange(
   onAck?: (ack: SipRequest) => void,
 ): void {
   if (transaction.request.method !== 'INVITE') {
-    return transaction.respond(dialog.respondable(transaction, 200, undefined, body));
+    return dialog.acceptUpdate(transaction, body);
   }
   dialog.accept(transaction, body, {
     ...(onAck ? { onAck } : {}),

@@ -1,4 +1,4 @@
-import type { Dialog, DialogUser } from '../../sip/dialog/index.ts';
+import type { Dialog, DialogUser, SessionEvent } from '../../sip/dialog/index.ts';
 import { type SipRequest, sameUri, type Uri } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { DialPlan } from '../routing/index.ts';
@@ -56,6 +56,8 @@ export interface RequestTaker {
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void;
   onRequestCancelled(invite: ServerTransaction): void;
   onMoved(from: 'caller' | 'callee', dialog: Dialog): void;
+  /** The session timer of that phone's dialog has run out (RFC 4028). */
+  onSession(from: 'caller' | 'callee', event: SessionEvent): void;
 }
 
 /** The ears of a dialog: each request becomes a step of the call that the phone is in. */
@@ -80,6 +82,7 @@ export function dialogUser(
       }),
     onCancel: (invite) => taker.post({ name: 'CANCEL', run: () => taker.onRequestCancelled(invite) }),
     onMoved: (dialog) => taker.post({ name: 'moved', run: () => taker.onMoved(from, dialog) }),
+    onSession: (event) => taker.post({ name: `session ${event}`, run: () => taker.onSession(from, event) }),
   };
 }
 

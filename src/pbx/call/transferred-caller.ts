@@ -49,6 +49,10 @@ export class TransferredCaller implements CallerEnd {
     return !this.#connected && !this.#over;
   }
 
+  get side(): Side | null {
+    return this.#own;
+  }
+
   /** It has left its first call, whose other phone has hung up. */
   adopt(side: Side): void {
     this.#own = moved(side, 'caller', this.#to, null);

@@ -36,6 +36,20 @@ export interface DialogState {
   readonly openedByUs: boolean;
   /** What the peer can do. */
   peer: PeerCapabilities;
+  /** Who confirms the session and when; null before the 2xx to its INVITE, and where no session timer runs. */
+  session: SessionState | null;
+}
+
+/** What the two have agreed on session timers (RFC 4028). */
+export interface SessionState {
+  /** s */
+  readonly interval: number;
+  /** Who refreshes; null: the peer knows no session timers, and is asked now and then whether it is there. */
+  readonly refresher: 'us' | 'peer' | null;
+  /** The largest Min-SE that the peer has named, in s. */
+  readonly minimum: number;
+  /** Wall time in ms at which it ends unless it is refreshed before; without a refresher, when the peer is to be asked. */
+  readonly deadline: number;
 }
 
 /** What a user agent has said of itself, last. */
@@ -51,13 +65,13 @@ export function capabilitiesOf(
   message: SipRequest | SipResponse,
   known: PeerCapabilities = { allow: null, supported: [] },
 ): PeerCapabilities {
-  const allow = tokensOf(message, Allow);
-  const supported = tokensOf(message, Supported)?.map((option) => option.toLowerCase());
+  const allow = readable(message, Allow);
+  const supported = readable(message, Supported)?.map((option) => option.toLowerCase());
   return { allow: allow ?? known.allow, supported: supported ?? known.supported };
 }
 
-/** Null where the field is missing or can't be read: what it says is not vital. */
-function tokensOf({ headers }: SipRequest | SipResponse, type: HeaderType<string>): readonly string[] | null {
+/** The values of a field that is not vital; null where it is missing or can't be read. */
+export function readable<T>({ headers }: SipRequest | SipResponse, type: HeaderType<T>): readonly T[] | null {
   if (!headers.has(type.name)) return null;
   try {
     return headers.all(type);
@@ -84,6 +98,7 @@ export function dialogStateOfRequest(request: SipRequest, localTag: string): Dia
     remoteSequence: request.cseq.number,
     openedByUs: false,
     peer: capabilitiesOf(request),
+    session: null,
   };
 }
 
@@ -105,6 +120,7 @@ export function dialogStateOfResponse(request: SipRequest, response: SipResponse
     remoteSequence: null,
     openedByUs: true,
     peer: capabilitiesOf(response),
+    session: null,
   };
 }
 

@@ -22,6 +22,8 @@ import { Accepted, type AcceptUser } from './accepted.ts';
 import { addressed } from './addressed.ts';
 import { capabilitiesOf, contactOf, type DialogState, routeSetOf } from './dialog-state.ts';
 import { type ReliableProvisionals, reliability } from './reliable-provisional.ts';
+import type { SessionTimerRules } from './session-rules.ts';
+import { type SessionEvent, SessionTimer } from './session-timer.ts';
 
 /** What a dialog tells its owner. */
 export interface DialogUser {
@@ -31,6 +33,8 @@ export interface DialogUser {
   onCancel?(invite: ServerTransaction): void;
   /** The peer is at the end of another flow now, that of `dialog`. */
   onMoved?(dialog: Dialog): void;
+  /** The session is to be refreshed, or the peer to be asked whether it is there; or nobody has for too long. */
+  onSession?(event: SessionEvent, dialog: Dialog): void;
 }
 
 /** What is said in an answer besides the dialog's own header fields. */
@@ -54,6 +58,7 @@ export interface DialogContext {
   readonly requestHeaders: readonly (readonly [name: string, value: string])[];
   /** Header fields that every 2xx to an INVITE carries: Allow, Server. */
   readonly answerHeaders: readonly (readonly [name: string, value: string])[];
+  readonly sessionTimers: SessionTimerRules;
   /** Routes what arrives for the dialog to it, until it is removed. */
   add(dialog: Dialog): void;
   remove(dialog: Dialog): void;
@@ -82,6 +87,7 @@ export class Dialog {
   user: DialogUser;
   /** Our reliable provisional responses to the INVITE that opens it; null where there can be none. */
   readonly provisionals: ReliableProvisionals | null;
+  readonly sessionTimer: SessionTimer;
   readonly #context: DialogContext;
   #flow: Flow;
   #hold: Disposable;
@@ -121,6 +127,12 @@ export class Dialog {
     this.provisionals = options.provisionals ?? null;
     this.#context = options.context;
     this.#accepted = new Accepted(options.context.clock, options.context.transactions.timers);
+    this.sessionTimer = new SessionTimer({
+      state: options.state,
+      rules: options.context.sessionTimers,
+      clock: options.context.clock,
+      tell: (event) => this.user.onSession?.(event, this),
+    });
     this.#inviteReceived = options.opening ?? null;
     this.#early = options.early ?? false;
     this.#flow = options.flow;
@@ -189,25 +201,25 @@ export class Dialog {
     return this.#context.transactions.request(message, this.#flow, user);
   }
 
-  /** Sends an UPDATE (RFC 3311); allowed in an early dialog too. */
+  /** Sends an UPDATE (RFC 3311); allowed in an early dialog too. It refreshes the session. */
   update(request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
-    return this.request('UPDATE', request, {
+    return this.request('UPDATE', this.#refreshing(request), {
       ...user,
       onResponse: (response) => {
-        if (response.status >= 200 && response.status < 300) this.refreshTarget(response);
+        if (response.status >= 200 && response.status < 300) this.#agreed(response);
         user.onResponse(response);
       },
     });
   }
 
   /**
-   * Sends a re-INVITE. A 2xx is handed over once, to be followed by `ack`; its repetitions are ACKed here.
+   * Sends a re-INVITE, which refreshes the session. A 2xx is handed over once, to be followed by `ack`; its repetitions are ACKed here.
    * Throws SipError 491 when another INVITE is under way.
    */
   reinvite(request: DialogRequest, user: ClientTransactionUser): ClientTransaction {
     if (this.busy) throw new SipError(491, 'Request Pending');
     let accepted = false;
-    const transaction = this.request('INVITE', request, {
+    const transaction = this.request('INVITE', this.#refreshing(request), {
       onResponse: (response) => {
         if (response.status < 200) return user.onResponse(response);
         // A repetition, and perhaps another INVITE has been sent since.
@@ -215,7 +227,7 @@ export class Dialog {
         this.#inviteOver();
         if (response.status < 300) {
           accepted = true;
-          this.refreshTarget(response);
+          this.#agreed(response);
         }
         user.onResponse(response);
       },
@@ -227,6 +239,16 @@ export class Dialog {
     });
     if (transaction.state === 'calling') this.#inviteSent = { transaction, user, patience: null };
     return transaction;
+  }
+
+  #refreshing(request: DialogRequest): DialogRequest {
+    return { ...request, headers: { ...this.sessionTimer.request(), ...request.headers } };
+  }
+
+  /** Takes a 2xx to a request that refreshes. */
+  #agreed(response: SipResponse): void {
+    this.refreshTarget(response);
+    this.sessionTimer.agreed(response);
   }
 
   /**
@@ -278,10 +300,20 @@ export class Dialog {
    * (RFC 3261 §13.3.1.4).
    */
   accept(transaction: ServerTransaction, answer: DialogAnswer, user: AcceptUser): void {
-    const response = this.respondable(transaction, 200, undefined, answer);
+    const response = this.#agreement(transaction, answer);
     for (const [name, value] of this.#context.answerHeaders) response.headers.add(name, value);
     if (this.#inviteReceived === transaction) this.#inviteReceived = null;
     this.#accepted.start(transaction, response, user);
+  }
+
+  /** Answers an UPDATE of the peer with 200. */
+  acceptUpdate(transaction: ServerTransaction, answer: DialogAnswer): void {
+    transaction.respond(this.#agreement(transaction, answer));
+  }
+
+  #agreement(transaction: ServerTransaction, answer: DialogAnswer): SipResponse {
+    const headers = { ...this.sessionTimer.accept(transaction.request), ...answer.headers };
+    return this.respondable(transaction, 200, undefined, { ...answer, headers });
   }
 
   /** A response above 100 to an INVITE of the peer: with our tag, our Contact and the proxies to come back by. */
@@ -311,6 +343,7 @@ export class Dialog {
   bye(headers: Readonly<Record<string, string>>): void {
     if (this.#leaving) return;
     this.#leaving = true;
+    this.sessionTimer.stop();
     this.#accepted.whenSettled(() => {
       if (this.#ended) return;
       this.request(
@@ -340,6 +373,7 @@ export class Dialog {
     if (this.#ended) return;
     this.#ended = true;
     this.#lingering?.cancel();
+    this.sessionTimer.stop();
     this.#accepted.settle();
     this.provisionals?.close();
     if (this.#inviteSent) this.#loseInvite(this.#inviteSent);
@@ -352,7 +386,7 @@ export class Dialog {
   /**
    * Takes a request that arrived inside the dialog. Throws SipError: 500 when it is older than one already seen
    * (RFC 3261 §12.2.2) or an INVITE overtakes an INVITE, 491 when ours is under way (RFC 3261 §14.2) or still waits for
-   * the answer to its offer (RFC 5407 §3.1.5), 481 for the BYE of a callee that has not answered and for a PRACK of
+   * the answer to its offer (RFC 5407 §3.1.5), 422 for too short a session interval, 481 for the BYE of a callee that has not answered and for a PRACK of
    * nothing that waits for one (RFC 3262 §3).
    */
   receive(transaction: ServerTransaction): void {
@@ -377,6 +411,7 @@ export class Dialog {
       if (this.#updateReceived && !this.#updateReceived.answered) throw this.#overlapping('UPDATE');
       this.#updateReceived = transaction;
     }
+    if (request.method === 'INVITE' || request.method === 'UPDATE') this.sessionTimer.check(request);
     if (refreshesTarget.has(request.method)) this.refreshTarget(request);
     if (request.method === 'INVITE') {
       this.#inviteReceived = transaction;

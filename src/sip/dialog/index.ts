@@ -19,6 +19,14 @@ export {
 export { ReferSubscription } from './refer.ts';
 export { ProvisionalOrder, ReliableProvisionals, reliability, reliableNumberOf } from './reliable-provisional.ts';
 export {
+  askedIn,
+  checkInterval,
+  longerFields,
+  openingFields,
+  type SessionTimerRules,
+} from './session-rules.ts';
+export type { SessionEvent } from './session-timer.ts';
+export {
   type NotifiedState,
   type NotifyOutcome,
   Subscription,

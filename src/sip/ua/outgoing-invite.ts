@@ -6,10 +6,12 @@ import {
   type DialogState,
   type DialogUser,
   dialogStateOfResponse,
+  longerFields,
+  openingFields,
   ProvisionalOrder,
   reliableNumberOf,
 } from '../dialog/index.ts';
-import { RAck, type SipRequest, type SipResponse, SipSyntaxError } from '../message/index.ts';
+import { CSeq, RAck, SipRequest, type SipResponse, SipSyntaxError, Via } from '../message/index.ts';
 import type { ClientTransaction, Failure } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 
@@ -47,6 +49,9 @@ const nobody: OutgoingInviteUser = {
   dialog: { onRequest: () => {} },
 };
 
+/** How often an INVITE is sent again for a session interval that is never long enough. */
+const mostLonger = 3;
+
 /** How many early dialogs a forking proxy may open by one INVITE; requests in further ones get 481. */
 const mostEarlyDialogs = 32;
 
@@ -55,7 +60,7 @@ const mostEarlyDialogs = 32;
  * or once a first 2xx has been taken, every further 2xx is acknowledged and its dialog ended with a BYE.
  */
 export class OutgoingInvite {
-  readonly transaction: ClientTransaction;
+  #transaction: ClientTransaction;
   readonly #context: DialogContext;
   /** Who hears of it, until there is nothing left to hear; the transaction outlives the call by half a minute. */
   #user: OutgoingInviteUser;
@@ -67,6 +72,8 @@ export class OutgoingInvite {
   #progress: 'calling' | 'proceeding' | 'answered' | 'over' = 'calling';
   #cancel: Readonly<Record<string, string>> | null = null;
   #patience: Timer | null = null;
+  /** How often it has been sent again with a longer session interval. */
+  #longer = 0;
 
   constructor(options: {
     /** Complete but for its Via. */
@@ -79,11 +86,25 @@ export class OutgoingInvite {
     this.#context = options.context;
     this.#user = options.user;
     this.#contactUser = options.contactUser;
-    this.transaction = options.context.transactions.request(options.request, options.flow, {
+    const { request, flow, context } = options;
+    for (const [name, value] of Object.entries(openingFields(context.sessionTimers))) request.headers.add(name, value);
+    this.#transaction = this.#send(request, flow);
+  }
+
+  #send(request: SipRequest, flow: Flow): ClientTransaction {
+    const transaction = this.#context.transactions.request(request, flow, {
       onResponse: (response) => this.#onResponse(response),
       onFailure: (failure) => this.#onFailure(failure),
-      onTerminated: () => this.#patience?.cancel(),
+      onTerminated: () => {
+        if (this.#transaction === transaction) this.#patience?.cancel();
+      },
     });
+    return transaction;
+  }
+
+  /** The present one: an INVITE that is sent again has a new one. */
+  get transaction(): ClientTransaction {
+    return this.#transaction;
   }
 
   get flow(): Flow {
@@ -101,10 +122,14 @@ export class OutgoingInvite {
     if (this.#progress === 'proceeding') this.#sendCancel();
   }
 
-  /** The user, who hears this one thing and no more. The early dialogs end. */
-  #leave(): OutgoingInviteUser {
+  #endEarlyDialogs(): void {
     for (const { dialog } of this.#early.values()) dialog.end();
     this.#early.clear();
+  }
+
+  /** The user, who hears this one thing and no more. The early dialogs end. */
+  #leave(): OutgoingInviteUser {
+    this.#endEarlyDialogs();
     const user = this.#user;
     this.#user = nobody;
     return user;
@@ -122,8 +147,26 @@ export class OutgoingInvite {
     if (response.status >= 200 && response.status < 300) return this.#onSuccess(response);
     if (response.status < 200) return this.#onProvisional(response);
     this.#patience?.cancel();
+    if (response.status === 422 && !this.#cancel && this.#sendForLonger(response)) return;
     this.#progress = 'over';
     this.#leave().onRefused(response);
+  }
+
+  /** Sends the INVITE again with the session interval that a 422 asks for, unnoticed by the owner (RFC 4028 §7.3). */
+  #sendForLonger(refusal: SipResponse): boolean {
+    const { request, flow } = this.#transaction;
+    const fields = longerFields(request, refusal);
+    if (!fields || this.#longer >= mostLonger) return false;
+    this.#longer++;
+    this.#endEarlyDialogs();
+    this.#progress = 'calling';
+    const headers = request.headers.clone();
+    headers.removeFirst(Via.name);
+    headers.setValue(CSeq, { ...request.cseq, number: request.cseq.number + 1 });
+    for (const [name, value] of Object.entries(fields)) headers.set(name, value);
+    const { method, uri, body } = request;
+    this.#transaction = this.#send(new SipRequest({ method, uri, headers, body }), flow);
+    return true;
   }
 
   #onProvisional(response: SipResponse): void {
@@ -219,7 +262,10 @@ export class OutgoingInvite {
     const dialog = early ?? this.#open(state, user.dialog, false);
     this.#dialogs.set(tag, dialog);
     this.#progress = 'answered';
-    if (first) return user.onAnswer(response, dialog);
+    if (first) {
+      dialog.sessionTimer.begin(this.transaction.request, response);
+      return user.onAnswer(response, dialog);
+    }
     // Somebody answered whom nobody waits for any more: a second fork, or one that crossed our CANCEL (RFC 3261 §13.2.2.4).
     dialog.ack(response.cseq.number);
     dialog.bye(this.#cancel ?? {});

@@ -1,9 +1,12 @@
 import { type Clock, type Log, type Random, randomToken } from '../../base/index.ts';
 import {
   addressed,
+  askedIn,
+  checkInterval,
   type DialogContext,
   isSips,
   newTag,
+  type SessionTimerRules,
   Subscription,
   type SubscriptionOptions,
 } from '../dialog/index.ts';
@@ -63,6 +66,7 @@ export class UserAgent {
   readonly #supported: readonly string[];
   /** Event packages that may be subscribed to. */
   #events: readonly string[] = [];
+  readonly #sessionRefreshes = new Map<'exchange' | 'phone', number>();
 
   constructor(options: {
     readonly transactions: TransactionLayer;
@@ -75,6 +79,7 @@ export class UserAgent {
     readonly supported: readonly string[];
     /** Methods that are answered inside dialogs, besides those that handlers are named for. */
     readonly dialogMethods: readonly string[];
+    readonly sessionTimers: Omit<SessionTimerRules, 'onRefresh'>;
   }) {
     this.#transactions = options.transactions;
     this.#random = options.random;
@@ -98,6 +103,10 @@ export class UserAgent {
       get answerHeaders() {
         return userAgent.#capabilityHeaders('Server');
       },
+      sessionTimers: {
+        ...options.sessionTimers,
+        onRefresh: (by) => this.#sessionRefreshes.set(by, (this.#sessionRefreshes.get(by) ?? 0) + 1),
+      },
       add: (dialog) => this.#core.add(dialog),
       remove: (dialog) => this.#core.remove(dialog),
     };
@@ -108,6 +117,11 @@ export class UserAgent {
   /** Dialogs that are remembered. */
   get dialogs(): number {
     return this.#core.dialogs;
+  }
+
+  /** How often sessions have been refreshed since the start, by whom. */
+  get sessionRefreshes(): ReadonlyMap<string, number> {
+    return this.#sessionRefreshes;
   }
 
   /** What we can do, truthfully (RFC 3261 §11.2). */
@@ -165,6 +179,11 @@ export class UserAgent {
   /** The response that tells the peer of `error`; a defect of ours is logged and becomes 500. */
   refusal(transaction: ServerTransaction, error: unknown): SipResponse {
     return this.#core.refusal(transaction, error);
+  }
+
+  /** Throws SipError 422 for an INVITE that begins a call with too short a session interval (RFC 4028 §9). */
+  checkSession(invite: SipRequest): void {
+    checkInterval(askedIn(invite), this.#context.sessionTimers);
   }
 
   /** Takes an INVITE that begins a call. Throws SipSyntaxError when no dialog can be made with it. */
