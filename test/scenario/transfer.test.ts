@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { directionIn, heardWhenBothSpeak, type Talk, talk } from '../world/talk.ts';
-import { World } from '../world/world.ts';
+import { Wiretap } from '../world/wiretap.ts';
+import { exchangeIp, World } from '../world/world.ts';
 
 const threeUsers = { users: ['1001', '1002', '1003'] };
 
@@ -186,6 +187,20 @@ describe('a blind transfer (RFC 5589 section 6)', () => {
       { status: 'completed', terminated_by: 'caller' },
       { status: 'cancelled', callee: '1003' },
     ]);
+  });
+
+  test('the 202 is on its way before the first report, which comes before the next (RFC 3515 section 2.4.4)', async () => {
+    await using world = await World.start(threeUsers);
+    const { bob, carol, call, answered } = await talkBesideCarol(world);
+    const wire = new Wiretap(world.network);
+    carol.habits.onInvite = 'answer';
+    answered.refer('1003');
+    world.run(300);
+    const [first, ...reports] = wire.between(exchangeIp, bob.address);
+    expect(first).toBe('SIP/2.0 202 Accepted');
+    expect(reports.map((line) => line.split(' ')[0])).toEqual(['NOTIFY', 'NOTIFY', 'NOTIFY', 'BYE']);
+    call.hangUp();
+    world.settles();
   });
 
   test('without reports where none are wanted (RFC 4488)', async () => {
