@@ -14,6 +14,8 @@ export default defineConfig({
           setupFiles: ['test/support/seed.ts'],
           // Nothing here has state beyond its test, so that files can share what they import: a third of the time.
           isolate: false,
+          // A machine that others use too may be slow: this is for what hangs, not for what takes long.
+          testTimeout: 60_000,
         },
       },
       {

@@ -1,4 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import { type Address, type Clock, formatAddress, type Log, SystemClock, systemRandom } from '../base/index.ts';
 import { HttpServer, type Readiness } from '../http/index.ts';
 import { DgramSockets, PlainRelay } from '../media/index.ts';
@@ -129,7 +130,7 @@ export async function compose({
   exchange.events.subscribe((event) => statistics.handle(event));
   const metrics = metricsOf({ exchange, media, cdrs, webhooks, store });
   if (config.logging.sip_traffic || config.logging.level === 'DEBUG') {
-    const trace = new SipTrace('logs', { clock, log: log.child({ logger: 'sip-trace' }) });
+    const trace = new SipTrace(resolve('logs'), { clock, log: log.child({ logger: 'sip-trace' }) });
     opened.defer(() => trace.close());
     exchange.transport.tap((direction, flow, bytes) => trace.record(direction, flow, bytes));
   }
@@ -226,7 +227,13 @@ function certified({ certificate, private_key: privateKey, ca, verify_client: ve
 }
 
 function cdrWriter({ cdr }: Config, clock: Clock, log: Log): CdrWriter {
-  return new CdrWriter(cdr, { clock, log: log.child({ logger: 'cdr' }), spillFile: 'data/spill/cdr.jsonl' });
+  // By their full names: a relative one in a working directory that is gone keeps `mkdir` busy for ever.
+  const settings = { ...cdr, output_dir: resolve(cdr.output_dir) };
+  return new CdrWriter(settings, {
+    clock,
+    log: log.child({ logger: 'cdr' }),
+    spillFile: resolve('data/spill/cdr.jsonl'),
+  });
 }
 
 function metricsOf(parts: {

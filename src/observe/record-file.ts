@@ -1,4 +1,5 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** A file of lines that is only ever appended to. Every method rejects with the system's error. */
 export interface RecordFile {
@@ -18,9 +19,13 @@ export interface RecordFile {
 /** Opens the file at `path` for appending and makes it where there is none. */
 export type OpenRecordFile = (path: string) => Promise<RecordFile>;
 
-/** A record file on the disk; readable by owner and group, for it names who called whom. */
+/** A record file on the disk; readable by owner and group, for it names who called whom. A folder that is gone is made anew. */
 export async function openRecordFile(path: string): Promise<RecordFile> {
-  const handle = await open(path, 'a', 0o640);
+  const handle = await open(path, 'a', 0o640).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+    return open(path, 'a', 0o640);
+  });
   return {
     size: async () => (await handle.stat()).size,
     write: async (bytes) => (await handle.write(bytes)).bytesWritten,

@@ -62,6 +62,22 @@ test("the callee's 200 that comes again after the answer gets the same ACK with 
   world.settles();
 });
 
+test('a phone that repeats its 200 at each ACK is not acknowledged for ever', async () => {
+  const { world, alice, bob, call, ringing } = await worldOfDelay();
+  await using _ = world;
+  ringing.answer(200);
+  world.run(50);
+  call.ack(alice.media.describe());
+  for (let repetition = 0; repetition < 100; repetition++) {
+    ringing.answer(200, { sdp: ringing.phone.media.describe() });
+    world.run(5);
+  }
+  const acks = bob.heard.filter((message) => message.kind === 'request' && message.method === 'ACK');
+  expect(acks).toHaveLength(65);
+  call.hangUp();
+  world.settles();
+});
+
 test('an ACK without an answer ends the call on both sides', async () => {
   const { world, alice, bob, call, ringing } = await worldOfDelay();
   await using _ = world;

@@ -67,6 +67,9 @@ export interface DialogContext {
 /** A phone repeats its 2xx for half a minute; it hardly agrees to more changes in that time without our ACK. */
 const acksKept = 4;
 
+/** A 2xx is repeated about ten times in 64·T1; a phone that answers each ACK with another would go on for ever. */
+const mostRepetitions = 64;
+
 interface SentInvite {
   readonly transaction: ClientTransaction;
   readonly user: ClientTransactionUser;
@@ -105,7 +108,7 @@ export class Dialog {
   /** The peer's last UPDATE. */
   #updateReceived: ServerTransaction | null = null;
   /** The ACKs of our latest INVITEs by CSeq number, to be sent again for each repetition of their 2xx. */
-  readonly #acks = new Map<number, Uint8Array>();
+  readonly #acks = new Map<number, { readonly bytes: Uint8Array; repetitions: number }>();
   /** Our 2xx that repeats until its ACK. */
   readonly #accepted: Accepted;
 
@@ -278,7 +281,7 @@ export class Dialog {
   /** Acknowledges the 2xx of our INVITE with this CSeq number (RFC 3261 §13.2.2.4). */
   ack(sequence: number, request: DialogRequest = {}): void {
     const ack = this.#message('ACK', sequence, request);
-    this.#acks.set(sequence, this.#context.transactions.sendAck(ack, this.#flow));
+    this.#acks.set(sequence, { bytes: this.#context.transactions.sendAck(ack, this.#flow), repetitions: 0 });
     for (const old of this.#acks.keys()) if (this.#acks.size > acksKept) this.#acks.delete(old);
   }
 
@@ -291,7 +294,7 @@ export class Dialog {
   repeatAck(sequence: number): boolean {
     const ack = this.#acks.get(sequence);
     if (!ack) return false;
-    this.#context.transactions.resend(ack, this.#flow);
+    if (ack.repetitions++ < mostRepetitions) this.#context.transactions.resend(ack.bytes, this.#flow);
     return true;
   }
 
