@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import { type Log, silentLog } from '../../src/base/index.ts';
 import type { Talk } from '../world/talk.ts';
 import { news, start, timedTalk, timers, twoPhones } from '../world/timed-talk.ts';
 import type { World } from '../world/world.ts';
+
+/** A log that keeps its warnings. */
+function complaining(): { readonly log: Log; readonly complaints: readonly string[] } {
+  const complaints: string[] = [];
+  const log: Log = { ...silentLog, warning: (text) => void complaints.push(text), child: () => log };
+  return { log, complaints };
+}
 
 describe('a phone that knows no session timers', () => {
   const withAllow = async (world: World, allow: string | null): Promise<Talk> => {
@@ -63,13 +71,15 @@ describe('a phone that knows no session timers', () => {
   });
 
   test('and is gone is found by its silence', async () => {
-    await using world = await start(timers(600));
+    const { log, complaints } = complaining();
+    await using world = await start(timers(600), { log });
     const { bob, call } = await withAllow(world, null);
     world.network.partition(bob.address);
     world.run(331_000);
     expect(call.state).toBe('talking');
     world.run(1500);
     expect(call.state).toBe('over');
+    expect(complaints).toEqual(['session expired']);
     expect(world.cdrs).toMatchObject([{ termination_reason: 'session_timeout', terminated_by: 'system' }]);
     world.settles();
   });
@@ -88,6 +98,18 @@ describe('a phone that knows no session timers', () => {
     expect(call.state).toBe('over');
     expect(world.cdrs).toMatchObject([{ termination_reason: 'session_timeout' }]);
     world.settles();
+  });
+
+  test('and is gone, of which nobody is told who has hung up before that was found', async () => {
+    const { log, complaints } = complaining();
+    await using world = await start(timers(600), { log });
+    const { bob, call } = await withAllow(world, null);
+    world.network.partition(bob.address);
+    world.run(310_000);
+    call.hangUp();
+    world.settles();
+    expect(complaints).toEqual([]);
+    expect(world.cdrs).toMatchObject([{ termination_reason: 'normal', terminated_by: 'caller' }]);
   });
 
   test('learns of them in the middle of the call: from then on they count', async () => {

@@ -84,6 +84,20 @@ describe('an interval that is too short (RFC 4028 sections 6 and 7.3)', () => {
     world.settles();
   });
 
+  test('the INVITE that is sent again is given up for good when a phone ignores the CANCEL', async () => {
+    await using world = await start();
+    const { alice, bob } = await twoPhones(world, {});
+    bob.habits.obeysCancel = false;
+    const call = alice.call('1002');
+    world.run(50);
+    bob.lastCall.answer(422, { headers: { 'Min-SE': '3600' } });
+    world.run(50);
+    bob.lastCall.answer(180);
+    world.run(20_000);
+    call.cancel();
+    world.settles();
+  });
+
   test('for the phone in a refresh of ours is asked for again at once', async () => {
     await using world = await start(timers(600));
     const { bob, call, answered } = await timedTalk(world, { bob: { interval: 600 } });
