@@ -25,7 +25,11 @@ const retryAfter = '5';
 export class CallService {
   readonly #options: CallServiceOptions;
   readonly #calls = new Map<string, Call>();
-  readonly #others: Calls = { open: (facts) => this.#open(facts), find: (dialog) => this.#find(dialog) };
+  readonly #others: Calls = {
+    open: (facts) => this.#open(facts),
+    find: (dialog) => this.#find(dialog),
+    checkRoom: () => this.#checkRoom(),
+  };
   #draining = false;
   #onIdle: (() => void) | null = null;
 
@@ -68,11 +72,9 @@ export class CallService {
   }
 
   #onInvite(transaction: ServerTransaction): void {
-    const { context, maxConcurrentCalls } = this.#options;
+    const { context } = this.#options;
     // Before any work is done: an overloaded exchange must not spend its time on refusing.
-    if (this.#draining || this.#calls.size >= maxConcurrentCalls) {
-      throw unavailable();
-    }
+    this.#checkRoom();
     const { request } = transaction;
     checkHops(request, this.#options.isOurs);
     const caller = this.#admit(transaction);
@@ -95,6 +97,10 @@ export class CallService {
       this.#calls.delete(call.id);
       throw error;
     }
+  }
+
+  #checkRoom(): void {
+    if (this.#draining || this.#calls.size >= this.#options.maxConcurrentCalls) throw unavailable();
   }
 
   #open(facts: ConstructorParameters<typeof Call>[0]['facts']): Call {

@@ -10,7 +10,7 @@ import { CallMedia } from './call-media.ts';
 import { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { type CallHost, type Calls, type FoundDialog, names, type Parties, type Person } from './calls.ts';
-import { Conversation } from './conversation.ts';
+import { Conversation, notYet } from './conversation.ts';
 import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
 import { answerInvite } from './invited-side.ts';
@@ -45,7 +45,6 @@ export class Call implements CallHost {
   #conversation: Conversation | null = null;
   /** The last transfer that one of the phones has asked for. */
   #transfer: Transfer | null = null;
-  #transfers = 0;
   readonly #sessions: SessionRefresh;
   /** The report of a caller that has not been answered. */
   #calling: LegReport | null = null;
@@ -204,10 +203,10 @@ export class Call implements CallHost {
 
   /** The extension whose phone rings in this dialog, or has answered in it; null when it is none of this call. */
   find(dialog: ReplacesValue): Omit<FoundDialog, 'call'> | null {
-    for (const { party, extension, report } of this.#sides()) {
-      if (names(dialog, report.facts.dialog)) return { party, extension, early: false };
+    if (this.#conversation) {
+      const side = this.#divisible ? this.#sides().find(({ report }) => names(dialog, report.facts.dialog)) : null;
+      return side ? { party: side.party, extension: side.extension, early: false } : null;
     }
-    if (this.#conversation) return null;
     const caller = this.#calling?.facts;
     if (caller && names(dialog, caller.dialog)) return { party: 'caller', extension: caller.extension, early: true };
     const extension = this.#setup?.ringingAt(dialog) ?? null;
@@ -217,6 +216,14 @@ export class Call implements CallHost {
   /** Whether a phone of this extension rings in this call. */
   ringsAt(extension: string): boolean {
     return !this.#conversation && (this.#setup?.rings(extension) ?? false);
+  }
+
+  /**
+   * Whether its two sides can be connected with others: the caller has been told that the callee has answered, and what
+   * both can speak is known.
+   */
+  get #divisible(): boolean {
+    return this.record.hasAnswer && this.#sides().every(({ leg }) => leg.negotiation.remote !== null);
   }
 
   #sides(): readonly Side[] {
@@ -325,17 +332,18 @@ export class Call implements CallHost {
   }
 
   #refer(from: Side, remaining: Side, transaction: ServerTransaction): void {
+    if (!this.#divisible) throw notYet();
     if (this.#transfer?.pending) throw new SipError(491, 'Another Transfer Is Pending');
-    const id = this.#transfers === 0 ? null : transaction.request.cseq.number;
-    this.#transfer = new Transfer({ call: this, from, remaining, transaction, id });
-    this.#transfers++;
+    this.#transfer = new Transfer({ call: this, from, remaining, transaction });
     this.#transfer.start();
   }
 
   handOver(party: 'caller' | 'callee', ending: Ending): Side {
     const side = this.#conversation?.[party];
-    if (!side) throw new Error('a call that has not been answered has nothing to hand over');
+    if (!side || this.#state !== 'ACTIVE') throw new Error('only a call that goes on has a side to hand over');
     this.#finish(ending, {}, party);
+    // Somebody else may have come before the transfer that was asked for.
+    this.#transfer?.callOver(null);
     return side;
   }
 
@@ -362,6 +370,10 @@ export class Call implements CallHost {
     this.#conversation?.onMoved(from, dialog);
   }
 
+  onUnacknowledged(from: 'caller' | 'callee'): void {
+    this.end(broken(102, `The ${from} never acknowledged our answer`));
+  }
+
   onSession(from: 'caller' | 'callee', event: SessionEvent): void {
     const side = this.#conversation ? this.#conversation[from] : this.#callerEnd?.side;
     if (side?.party === from) this.#sessions.on(event, side);
@@ -372,12 +384,10 @@ export class Call implements CallHost {
   }
 
   end(ending: Ending, words: LastWords = {}): void {
-    const kept = this.#transfer?.remaining(ending) ?? null;
-    const transfer = this.#transfer;
-    const side = kept && this.#conversation ? this.#conversation[kept] : null;
     if (this.#state === 'TERMINATING') return;
+    const kept = this.#transfer?.remaining(ending) ?? null;
     this.#finish(ending, words, kept);
-    transfer?.callOver(side);
+    this.#transfer?.callOver(kept && (this.#conversation?.[kept] ?? null));
   }
 
   /**

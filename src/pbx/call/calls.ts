@@ -70,6 +70,8 @@ export interface Calls {
   open(facts: Pick<CallFacts, 'caller' | 'callee' | 'callerSipCallId' | 'callerIp' | 'linkedId'>): CallHost;
   /** The call that a Replaces names, with tags as either end writes them; null when there is none. */
   find(dialog: ReplacesValue): FoundDialog | null;
+  /** Throws SipError 503 when there are as many calls as there may be. */
+  checkRoom(): void;
 }
 
 /** Whether `replaces` names the dialog with this Call-ID and these tags, whichever end it was written from. */

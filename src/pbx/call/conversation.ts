@@ -96,16 +96,15 @@ export class Conversation {
 
   /**
    * Offers one side anew what the other can do, so that both agree and nobody is on hold, and tells it whom it speaks to.
-   * `done` hears whether it agreed; when the phone has lost the call, that ends.
+   * `then` runs when it has agreed or refused; when the phone has lost the call, that ends.
    */
-  renegotiate(party: 'caller' | 'callee', done: (agreed: boolean) => void = () => {}): void {
+  renegotiate(party: 'caller' | 'callee', then: () => void = () => {}): void {
     const side = this[party];
     const other = this.#other(side);
-    const over = (agreed: boolean): void => {
+    const over = (): void => {
       if (attempt) this.#attempts.delete(attempt);
-      done(agreed);
+      then();
     };
-    const refused = (): void => over(false);
     let attempt: Attempt | null = null;
     const started = new Attempt({
       method: 'INVITE',
@@ -118,21 +117,20 @@ export class Conversation {
       user: {
         onAgreed: (response) => {
           side.dialog.ack(response.cseq.number);
-          if (!takeAnswer(side, response)) return refused();
-          this.connect();
-          over(true);
+          if (takeAnswer(side, response)) this.connect();
+          over();
         },
         onRefused: ({ status }: SipResponse) => {
-          refused();
           if (status === 481) side.dialog.end();
-          if (status === 481 || status === 408) this.#end(lost(side));
+          if (status === 481 || status === 408) return this.#end(lost(side));
+          over();
         },
         onFailure: (failure: Failure) => {
-          refused();
-          if (failure === 'timeout') this.#end(lost(side));
+          if (failure === 'timeout') return this.#end(lost(side));
+          over();
         },
-        onHopeless: refused,
-        onUnsayable: refused,
+        onHopeless: over,
+        onUnsayable: over,
       },
     });
     attempt = started;
@@ -154,7 +152,7 @@ export class Conversation {
     const offer = sdpOf(transaction.request);
     // A refresh: the other side has nothing to say to it (RFC 4028 §7.4).
     if (offer && from.leg.negotiation.phase === 'stable' && from.leg.negotiation.repeats(offer)) {
-      answerHere(from, to, transaction, offer, this.#end);
+      answerHere(from, to, transaction, offer);
       return this.connect();
     }
     this.#relayChange(from, to, transaction, offer);
@@ -232,6 +230,11 @@ function lost(side: Side): Ending {
   return broken(41, `The ${side.party}'s phone has lost the call`, side.party);
 }
 
+/** What a phone hears that asks for what only an answered call can do. */
+export function notYet(): SipError {
+  return new SipError(500, 'Not Answered Yet', { headers: { 'Retry-After': '5' } });
+}
+
 /** Answers what a dialog of ours can always answer by itself; refuses the rest, for now or for ever. */
 export function answerWithin(
   userAgent: CallContext['userAgent'],
@@ -244,8 +247,6 @@ export function answerWithin(
   if (method === 'UPDATE' && body.length === 0) {
     return dialog.acceptUpdate(transaction, {});
   }
-  if (dialogMethods.some((known) => known === method)) {
-    throw new SipError(500, 'Not Answered Yet', { headers: { 'Retry-After': '5' } });
-  }
+  if (dialogMethods.some((known) => known === method)) throw notYet();
   throw new SipError(405, 'Method Not Allowed', { headers: { Allow: userAgent.capabilities['Allow'] ?? '' } });
 }

@@ -46,11 +46,6 @@ export function answerInvite(options: {
     invite.accept(body, {
       onSent: () => call.answered(),
       onAck: (ack) => call.post({ name: 'ACK', run: () => takeAnswer(call, leg, ack) }),
-      onSilence: () =>
-        call.post({
-          name: 'no ACK',
-          run: () => call.end(broken(102, `The ${party} never acknowledged the answer`)),
-        }),
     });
     return { party, ...person, dialog: invite.dialog, leg, report };
   } catch (error) {

@@ -181,16 +181,17 @@ export class InvitingCaller implements CallerEnd {
   agreeWith(leg: Leg): SessionDescription {
     const { negotiation } = leg;
     if (this.#agreedWith || this.#changed) this.#begin(this.#fresh(), null);
+    // Another that has tried to pick up may have been refused.
+    else this.leg.negotiation = this.#beginning.copy();
+    const own = this.leg.negotiation;
     if (!this.#offer) {
       if (!negotiation.remoteOffer) throw new SipError(488, 'Nobody Offers a Session');
       const answer = ownAnswer(negotiation, null);
-      this.#answer = sdpBody(offerFor(negotiation, this.leg.negotiation));
+      this.#answer = sdpBody(offerFor(negotiation, own));
       return answer;
     }
-    this.#answer = sdpBody(ownAnswer(this.leg.negotiation, negotiation.remoteOffer ? negotiation : null));
-    return negotiation.remoteOffer
-      ? ownAnswer(negotiation, this.leg.negotiation)
-      : offerFor(this.leg.negotiation, negotiation);
+    this.#answer = sdpBody(ownAnswer(own, negotiation.remoteOffer ? negotiation : null));
+    return negotiation.remoteOffer ? ownAnswer(negotiation, own) : offerFor(own, negotiation);
   }
 
   /** The leg as it began, for a further dialog. */
@@ -214,11 +215,6 @@ export class InvitingCaller implements CallerEnd {
         this.#ackWatch = host.context.clock.after(patienceOfAck, () => this.#missAck());
       },
       onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
-      onSilence: () =>
-        host.post({
-          name: 'no ACK',
-          run: () => host.end(broken(102, 'The caller never acknowledged the answer')),
-        }),
     });
     if (this.leg.negotiation.phase === 'stable' || this.#change) this.leg.generation++;
     if (this.leg.negotiation.phase === 'stable') host.post({ name: 'answered', run: () => this.#match(callee) });
@@ -290,7 +286,7 @@ export class InvitingCaller implements CallerEnd {
     // A PRACK is answered at once; a change that the callee can't be told of is between the caller and us.
     const told = heard?.dialog.allows('UPDATE') && heard.leg.negotiation.phase === 'stable' ? heard : null;
     if (request.method === 'PRACK' || !told || negotiation.repeats(offer)) {
-      answerHere(side, heard, transaction, offer, (ending) => this.#host.end(ending));
+      answerHere(side, heard, transaction, offer);
       return agreed();
     }
     this.#relayChange(transaction, side, told, offer, agreed);
@@ -335,7 +331,7 @@ export class InvitingCaller implements CallerEnd {
     const tellable =
       this.#invite.reliable && dialog.allows('UPDATE') && this.leg.negotiation.phase === 'stable' && this.#agreedWith;
     if (!tellable || callee.leg.negotiation.repeats(offer)) {
-      answerHere(callee, this.#side(dialog), transaction, offer, (ending) => this.#host.end(ending));
+      answerHere(callee, this.#side(dialog), transaction, offer);
       return agreed();
     }
     this.#relayChange(transaction, callee, this.#side(dialog), offer, () => {

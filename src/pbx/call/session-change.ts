@@ -104,15 +104,16 @@ export class SessionChange {
     this.#attempt?.cancel();
   }
 
-  /** The call ends meanwhile. */
+  /** The call ends meanwhile, or one of the sides goes to another. */
   close(): void {
     if (this.#over) return;
     this.#over = true;
     this.#patience?.cancel();
     this.#attempt?.close();
-    if (this.#unacknowledged !== null) this.#to.dialog.ack(this.#unacknowledged);
+    if (this.#unacknowledged !== null) this.#to.dialog.ack(this.#unacknowledged, answerAlone(this.#to));
+    this.#from.leg.negotiation.rollback();
     if (!this.transaction.answered) {
-      this.transaction.respond(this.#context.userAgent.response(this.transaction, 487));
+      this.#from.dialog.reject(this.transaction, this.#context.userAgent.response(this.transaction, 487));
     }
   }
 
@@ -165,7 +166,7 @@ export class SessionChange {
   }
 
   #accept(body: Body, onAck?: (ack: SipRequest) => void): void {
-    acceptChange(this.#from, this.transaction, body, this.#onBroken, onAck);
+    acceptChange(this.#from, this.transaction, body, onAck);
   }
 
   /** The other side has said yes to what can't be passed on: there is no way back to what was agreed before. */
@@ -247,12 +248,11 @@ export function answerHere(
   other: Side | null,
   transaction: ServerTransaction,
   offer: SessionDescription,
-  onBroken: (ending: Ending) => void,
 ): void {
   const { negotiation } = from.leg;
   try {
     negotiation.receiveOffer(offer);
-    acceptChange(from, transaction, sdpBody(ownAnswer(negotiation, other?.leg.negotiation ?? null)), onBroken);
+    acceptChange(from, transaction, sdpBody(ownAnswer(negotiation, other?.leg.negotiation ?? null)));
   } catch (error) {
     negotiation.rollback();
     throw refusalOfMedia(error);
@@ -261,17 +261,24 @@ export function answerHere(
 
 /** The 2xx to a re-INVITE, repeated until its ACK, or to an UPDATE. */
 function acceptChange(
-  { dialog, party }: Side,
+  { dialog }: Side,
   transaction: ServerTransaction,
   body: Body,
-  onBroken: (ending: Ending) => void,
   onAck?: (ack: SipRequest) => void,
 ): void {
   if (transaction.request.method !== 'INVITE') {
     return dialog.acceptUpdate(transaction, body);
   }
-  dialog.accept(transaction, body, {
-    ...(onAck ? { onAck } : {}),
-    onSilence: () => onBroken(broken(102, `The ${party} never acknowledged a change of the session`)),
-  });
+  dialog.accept(transaction, body, onAck ? { onAck } : {});
+}
+
+/** What `side`, which has made an offer, is told when the other side is no longer there to answer it. */
+function answerAlone({ leg: { negotiation } }: Side): Body | Record<never, never> {
+  try {
+    return negotiation.remoteOffer ? sdpBody(ownAnswer(negotiation, null)) : {};
+  } catch (error) {
+    negotiation.rollback();
+    if (!(refusalOfMedia(error) instanceof SipError)) throw error;
+    return {};
+  }
 }

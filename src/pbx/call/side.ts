@@ -56,6 +56,8 @@ export interface RequestTaker {
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void;
   onRequestCancelled(invite: ServerTransaction): void;
   onMoved(from: 'caller' | 'callee', dialog: Dialog): void;
+  /** The phone has never acknowledged a 2xx of ours. */
+  onUnacknowledged(from: 'caller' | 'callee'): void;
   /** The session timer of that phone's dialog has run out (RFC 4028). */
   onSession(from: 'caller' | 'callee', event: SessionEvent): void;
 }
@@ -82,6 +84,7 @@ export function dialogUser(
       }),
     onCancel: (invite) => taker.post({ name: 'CANCEL', run: () => taker.onRequestCancelled(invite) }),
     onMoved: (dialog) => taker.post({ name: 'moved', run: () => taker.onMoved(from, dialog) }),
+    onUnacknowledged: () => taker.post({ name: 'no ACK', run: () => taker.onUnacknowledged(from) }),
     onSession: (event) => taker.post({ name: `session ${event}`, run: () => taker.onSession(from, event) }),
   };
 }

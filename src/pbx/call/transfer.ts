@@ -40,24 +40,25 @@ export class Transfer {
   #attempt: { readonly call: CallHost; readonly caller: TransferredCaller } | null = null;
 
   /**
-   * `id` tells the REFER from the earlier ones of its dialog. Throws SipError 400, 405 or 416 for one that can't be read
-   * or that refers to something else than a call.
+   * Throws SipError 400, 405 or 416 for a REFER that can't be read or that refers to something else than a call, 503 where
+   * it asks for a call too many.
    */
   constructor(options: {
     readonly call: CallHost;
     readonly from: Side;
     readonly remaining: Side;
     readonly transaction: ServerTransaction;
-    readonly id: number | null;
   }) {
     const { transaction, from } = options;
     this.#transaction = transaction;
     this.#target = referToOf(transaction.request);
+    // An attended one makes one call of two.
+    if (!this.#target.replaces) options.call.calls.checkRoom();
     this.#call = options.call;
     this.#from = from;
     this.referrer = from.party;
     this.#remaining = options.remaining;
-    this.#subscription = new ReferSubscription(from.dialog, { id: options.id, silent: wantsNoReports(transaction) });
+    this.#subscription = new ReferSubscription(from.dialog, transaction.request, wantsNoReports(transaction));
   }
 
   /** Answers the REFER with 202, does what it asks for, and reports what comes of it. */

@@ -2,12 +2,10 @@ import type { Clock, Timer } from '../../base/index.ts';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import type { ServerTransaction, TransactionLayer } from '../transaction/index.ts';
 
-/** Who hears what becomes of a 2xx to an INVITE. */
+/** Who hears of the ACK of a 2xx to an INVITE. */
 export interface AcceptUser {
   /** Its ACK, the first time it arrives; it may carry the answer to the offer in the 2xx. */
   onAck?(ack: SipRequest): void;
-  /** No ACK has come in 64·T1. */
-  onSilence(): void;
 }
 
 interface Waiting {
@@ -23,12 +21,15 @@ interface Waiting {
 export class Accepted {
   readonly #clock: Clock;
   readonly #timers: TransactionLayer['timers'];
+  readonly #onSilence: () => void;
   #waiting: Waiting | null = null;
   #actions: (() => void)[] = [];
 
-  constructor(clock: Clock, timers: TransactionLayer['timers']) {
+  /** `onSilence` is told when no ACK has come in 64·T1. */
+  constructor(clock: Clock, timers: TransactionLayer['timers'], onSilence: () => void) {
     this.#clock = clock;
     this.#timers = timers;
+    this.#onSilence = onSilence;
   }
 
   get waiting(): boolean {
@@ -56,7 +57,7 @@ export class Accepted {
       repeat: this.#clock.after(interval, repeat),
       giveUp: this.#clock.after(64 * t1, () => {
         this.settle();
-        user.onSilence();
+        this.#onSilence();
       }),
     };
     this.#waiting = waiting;

@@ -36,6 +36,8 @@ export interface DialogState {
   readonly openedByUs: boolean;
   /** What the peer can do. */
   peer: PeerCapabilities;
+  /** Whether the peer has sent a REFER: reports of further ones are told apart by an id (RFC 3515 §2.4.6). */
+  referred: boolean;
   /** Who confirms the session and when; null before the 2xx to its INVITE, and where no session timer runs. */
   session: SessionState | null;
 }
@@ -98,6 +100,7 @@ export function dialogStateOfRequest(request: SipRequest, localTag: string): Dia
     remoteSequence: request.cseq.number,
     openedByUs: false,
     peer: capabilitiesOf(request),
+    referred: false,
     session: null,
   };
 }
@@ -120,6 +123,7 @@ export function dialogStateOfResponse(request: SipRequest, response: SipResponse
     remoteSequence: null,
     openedByUs: true,
     peer: capabilitiesOf(response),
+    referred: false,
     session: null,
   };
 }

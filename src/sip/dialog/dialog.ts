@@ -33,6 +33,8 @@ export interface DialogUser {
   onCancel?(invite: ServerTransaction): void;
   /** The peer is at the end of another flow now, that of `dialog`. */
   onMoved?(dialog: Dialog): void;
+  /** A 2xx of ours has had no ACK in 64·T1: the peer is to be hung up on (RFC 3261 §13.3.1.4). */
+  onUnacknowledged?(): void;
   /** The session is to be refreshed, or the peer to be asked whether it is there; or nobody has for too long. */
   onSession?(event: SessionEvent, dialog: Dialog): void;
 }
@@ -129,7 +131,8 @@ export class Dialog {
     this.user = options.user;
     this.provisionals = options.provisionals ?? null;
     this.#context = options.context;
-    this.#accepted = new Accepted(options.context.clock, options.context.transactions.timers);
+    const { clock, transactions } = options.context;
+    this.#accepted = new Accepted(clock, transactions.timers, () => this.user.onUnacknowledged?.());
     this.sessionTimer = new SessionTimer({
       state: options.state,
       rules: options.context.sessionTimers,
@@ -302,7 +305,7 @@ export class Dialog {
    * Answers an INVITE of the peer with 200 and repeats that, over every transport, until its ACK or for 64·T1
    * (RFC 3261 §13.3.1.4).
    */
-  accept(transaction: ServerTransaction, answer: DialogAnswer, user: AcceptUser): void {
+  accept(transaction: ServerTransaction, answer: DialogAnswer, user: AcceptUser = {}): void {
     const response = this.#agreement(transaction, answer);
     for (const [name, value] of this.#context.answerHeaders) response.headers.add(name, value);
     if (this.#inviteReceived === transaction) this.#inviteReceived = null;

@@ -1,4 +1,4 @@
-import { reasonPhrase } from '../message/index.ts';
+import { reasonPhrase, type SipRequest } from '../message/index.ts';
 import type { Dialog } from './dialog.ts';
 
 const encoder = new TextEncoder();
@@ -22,10 +22,11 @@ export class ReferSubscription {
   #over = false;
   #actions: (() => void)[] = [];
 
-  constructor(dialog: Dialog, options: { readonly id: number | null; readonly silent: boolean }) {
+  constructor(dialog: Dialog, refer: SipRequest, silent: boolean) {
     this.#dialog = dialog;
-    this.#event = options.id === null ? 'refer' : `refer;id=${options.id}`;
-    this.#silent = options.silent;
+    this.#event = dialog.state.referred ? `refer;id=${refer.cseq.number}` : 'refer';
+    this.#silent = silent;
+    dialog.state.referred = true;
   }
 
   /** Tells the referrer a status; a final one is the last. */

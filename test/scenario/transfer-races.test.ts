@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import type { Phone } from '../world/phone.ts';
+import { directionIn, heardWhenBothSpeak, ringing, type Talk, talk } from '../world/talk.ts';
+import { World } from '../world/world.ts';
+
+const threeUsers = { users: ['1001', '1002', '1003'] };
+
+/** Alice (1001) talks with bob (1002), who has asked for carol (1003) to take his place; her phone rings. */
+async function transferring(world: World, wishes: Parameters<typeof talk>[1] = {}): Promise<Talk & { carol: Phone }> {
+  const talking = await talk(world, wishes);
+  const carol = await world.registered('1003');
+  carol.habits.onInvite = 'ring';
+  talking.answered.refer('1003');
+  world.run(100);
+  return { ...talking, carol };
+}
+
+describe('a side goes to another call', () => {
+  test('while its own re-INVITE waits for the phone that leaves: it is heard, and may change the session again', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, carol, call } = await transferring(world);
+    bob.habits.agrees = false;
+    call.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    bob.habits.agrees = true;
+    carol.lastCall.answer(200);
+    world.run(500);
+    expect(alice.statuses('INVITE').at(-1)).toBe(487);
+    const joined = { alice, bob: carol, call, answered: carol.lastCall };
+    expect(heardWhenBothSpeak(world, joined)).toEqual(['alice', 'bob']);
+    call.reinvite({ direction: 'sendonly' });
+    world.run(200);
+    expect(alice.statuses('INVITE').at(-1)).toBe(200);
+    expect(directionIn(carol.lastCall.remoteSdp)).toBe('sendonly');
+    call.hangUp();
+    world.settles();
+  });
+
+  test('while a re-INVITE of the phone that leaves waits for it: it is asked anew when it has answered that', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, carol, call, answered } = await transferring(world);
+    alice.habits.agrees = false;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    carol.lastCall.answer(200);
+    world.run(100);
+    alice.habits.agrees = true;
+    call.agree(call.waiting.at(-1)!);
+    world.run(500);
+    expect(directionIn(call.remoteSdp)).toBe('sendrecv');
+    const told = call.requests.findLast(({ method }) => method === 'INVITE');
+    expect(told?.headers.get('P-Asserted-Identity')).toContain('sip:1003@');
+    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: carol.lastCall })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('while it has offered in its answer to such a re-INVITE: that offer is answered', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, carol, call, answered } = await transferring(world);
+    bob.habits.acks = false;
+    answered.reinvite({ sdp: null });
+    world.run(100);
+    expect(bob.statuses('INVITE').at(-1)).toBe(200);
+    carol.lastCall.answer(200);
+    world.run(500);
+    const acks = call.requests.filter(({ method }) => method === 'ACK');
+    expect(acks.map(({ body }) => body.length > 0)).toEqual([true, false]);
+    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: carol.lastCall })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('whose ACK never comes: the call that it has gone to ends', async () => {
+    await using world = await World.start(threeUsers);
+    const alice = await world.registered('1001');
+    alice.habits.acks = false;
+    const bob = await world.registered('1002');
+    const carol = await world.registered('1003');
+    bob.habits.onInvite = 'answer';
+    carol.habits.onInvite = 'answer';
+    alice.call('1002');
+    world.run(100);
+    bob.lastCall.refer('1003');
+    world.run(1000);
+    expect(carol.lastCall.state).toBe('talking');
+    world.run(32_000);
+    expect(carol.lastCall.state).toBe('over');
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }, { status: 'failed', callee: '1003' }]);
+  });
+});
+
+describe('a transfer that somebody else overtakes', () => {
+  test('the phone that asked is replaced while the third rings: that one rings no more', async () => {
+    await using world = await World.start({ users: ['1001', '1002', '1003', '1004'] });
+    const { alice, bob, carol, call, answered } = await transferring(world);
+    const dave = await world.registered('1004');
+    const taken = dave.call('1002', { headers: { Replaces: answered.replaces('us') } });
+    world.run(300);
+    expect(taken.statuses).toEqual([200]);
+    expect(carol.log.at(-1)).toBe('CANCEL');
+    expect(answered.reports.at(-1)).toBe('487 Request Terminated terminated');
+    expect(bob.log.at(-1)).toBe('BYE');
+    expect(heardWhenBothSpeak(world, { alice, bob: dave, call, answered: taken })).toEqual(['alice', 'bob']);
+    taken.hangUp();
+    world.run(100);
+    expect(alice.log.at(-1)).toBe('BYE');
+    world.settles();
+    expect(world.cdrs).toHaveLength(3);
+  });
+
+  test('the caller has not been told yet that the callee has answered: it is asked to try later', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, call } = await ringing(world, { headers: { Supported: '100rel' } });
+    const carol = await world.registered('1003');
+    carol.habits.onInvite = 'answer';
+    alice.habits.pracks = false;
+    const answered = bob.lastCall;
+    answered.answer(183, { sdp: bob.media.describe() });
+    world.run(50);
+    answered.answer(200);
+    world.run(50);
+    expect(call.statuses).not.toContain(200);
+    answered.refer('1003');
+    const taken = carol.call('1002', { headers: { Replaces: answered.replaces('us') } });
+    world.run(100);
+    expect(bob.statuses('REFER')).toEqual([500]);
+    expect(taken.statuses).toEqual([481]);
+    call.prack(call.responses.findLast(({ status }) => status === 183)!);
+    world.run(100);
+    expect(call.statuses.at(-1)).toBe(200);
+    answered.refer('1003');
+    world.run(300);
+    expect(answered.reports.at(-1)).toBe('200 OK terminated');
+    call.hangUp();
+    world.settles();
+  });
+
+  test('a call too many is not made by REFER either', async () => {
+    await using world = await World.start({ ...threeUsers, config: { sip: { max_concurrent_calls: 1 } } });
+    const { bob, carol, call } = await transferring(world);
+    expect(bob.statuses('REFER')).toEqual([503]);
+    expect(carol.calls).toEqual([]);
+    call.hangUp();
+    world.settles();
+  });
+});
+
+describe('picking up', () => {
+  test('by an INVITE that makes no dialog fails, and another can still do it', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, call } = await ringing(world);
+    const carol = await world.registered('1003');
+    const vain = carol.call('**1002', { headers: { Contact: '<sip:' } });
+    world.run(100);
+    expect(vain.statuses).toEqual([400]);
+    expect(bob.log.at(-1)).toBe('INVITE');
+    const picked = carol.call('**1002');
+    world.run(200);
+    expect(picked.statuses).toEqual([200]);
+    expect(call.statuses).toEqual([180, 200]);
+    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: picked })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+  });
+});
