@@ -7,6 +7,7 @@ import { compose, machineAddresses, openConfiguredStore, type RunningExchange } 
 import { type Config, formatFault, loadConfig } from './config.ts';
 import { openOnPublicAddress } from './config-rules.ts';
 import { type FirstExtension, firstExtensions, firstStartText, serverLines, writeFirstStart } from './first-start.ts';
+import { localPortsWarning } from './local-ports.ts';
 import { type OpenLog, openLog } from './logging.ts';
 
 /** 0 clean stop, 1 runtime failure, 2 bad configuration or arguments. */
@@ -66,7 +67,8 @@ async function run(config: Config, warnings: readonly string[]): Promise<ExitCod
     const { log } = opened;
     const store = await openConfiguredStore(config, log);
     const made = await makeFirstExtensions(config, store);
-    for (const warning of warnings) log.warning(warning, { logger: 'config' });
+    const ofPorts = await localPortsWarning(config.media.port_pool);
+    for (const warning of [...warnings, ...(ofPorts ? [ofPorts] : [])]) log.warning(warning, { logger: 'config' });
     running = await compose({
       config,
       version,
