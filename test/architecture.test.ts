@@ -28,7 +28,7 @@ const house: Readonly<Record<string, Floor>> = {
   'sip/message': { floors: ['base'], node: ['buffer'] },
   'sip/transport': {
     floors: ['base', 'sip/message'],
-    node: ['buffer', 'dgram', 'fs/promises', 'http', 'net', 'os', 'stream', 'tls'],
+    node: ['buffer', 'crypto', 'dgram', 'fs/promises', 'http', 'net', 'os', 'stream', 'tls'],
     libraries: ['ws'],
   },
   'sip/transaction': { floors: ['base', 'sip/message', 'sip/transport'] },

@@ -23,6 +23,7 @@ import {
   WsTransport,
 } from '../sip/transport/index.ts';
 import { openStore, type Store } from '../store/index.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
 import { drain } from './drain.ts';
@@ -128,7 +129,8 @@ export async function compose({
 
   const statistics = new Statistics(clock, () => exchange.calls.active, media);
   exchange.events.subscribe((event) => statistics.handle(event));
-  const metrics = metricsOf({ exchange, media, cdrs, webhooks, store });
+  const certificateEnds = (): number | null => endOf(transports);
+  const metrics = metricsOf({ exchange, media, cdrs, webhooks, store, certificateEnds });
   if (config.logging.sip_traffic || config.logging.level === 'DEBUG') {
     const trace = new SipTrace(resolve('logs'), { clock, log: log.child({ logger: 'sip-trace' }) });
     opened.defer(() => trace.close());
@@ -166,6 +168,14 @@ export async function compose({
   opened.defer(() => exchange.stop());
   await exchange.start();
   for (const extension of firstExtensions) exchange.directory.enrol(extension);
+  opened.use(
+    new CertificateWatch({
+      clock,
+      log: log.child({ logger: 'transport' }),
+      path: config.sip.tls.certificate ?? '',
+      ends: certificateEnds,
+    }),
+  );
   phase = 'ready';
 
   const closing = opened.move();
@@ -242,8 +252,9 @@ function metricsOf(parts: {
   readonly cdrs: CdrWriter | null;
   readonly webhooks: Webhooks;
   readonly store: Store;
+  readonly certificateEnds: () => number | null;
 }): Metrics {
-  const { exchange, media, cdrs, webhooks, store } = parts;
+  const { exchange, media, cdrs, webhooks, store, certificateEnds } = parts;
   const metrics = new Metrics({
     activeCalls: () => exchange.calls.active,
     registrations: () => exchange.registrar.count,
@@ -259,6 +270,7 @@ function metricsOf(parts: {
     sessionRefreshes: () => exchange.userAgent.sessionRefreshes,
     guard: () => exchange.guard.figures,
     messages: () => exchange.messages.outcomes,
+    certificateEnds,
   });
   exchange.events.subscribe((event) => metrics.handle(event));
   exchange.transport.watch((_direction, message) => {
@@ -266,6 +278,14 @@ function metricsOf(parts: {
     else metrics.response(message.cseq.method, message.status);
   });
   return metrics;
+}
+
+/** When the first of the certificates in use ends, wall time in ms; null where there are none. */
+function endOf(transports: readonly Transport[]): number | null {
+  const ends = transports.flatMap((transport) =>
+    transport instanceof SecureTransport ? (transport.certificateEnds ?? []) : [],
+  );
+  return ends.length > 0 ? Math.min(...ends) : null;
 }
 
 function readinessOf(phase: 'starting' | 'ready' | 'draining', store: Store, activeCalls: number): Readiness {

@@ -17,6 +17,7 @@ const sources: MetricsSources = {
   sessionRefreshes: () => new Map([['phone', 12]]),
   guard: () => ({ failures: 21, bansActive: 1, bans: 2, bannedDropped: 300, scannersDropped: 40 }),
   messages: () => new Map([['delivered', 12]]),
+  certificateEnds: () => 1_800_000_000_000,
 };
 
 const setUp = (more: Partial<MetricsSources> = {}) => new Metrics({ ...sources, ...more }, { processMetrics: false });
@@ -59,6 +60,7 @@ test('the promised names are all there before anything happened, and stay put fr
     sip_banned_messages_dropped_total: 300,
     sip_scanners_dropped_total: 40,
     'sip_messages_total{outcome="delivered"}': 12,
+    sip_certificate_end_timestamp_seconds: 1_800_000_000,
     store_queue_length: 6,
   };
   expect(await samples(metrics)).toMatchObject(expected);

@@ -36,6 +36,8 @@ export interface MetricsSources {
   readonly guard: () => GuardFigures;
   /** MESSAGEs between extensions by outcome, since the start. */
   readonly messages: () => ReadonlyMap<string, number>;
+  /** When the certificate for TLS ends, in ms since 1970; null where there is none. */
+  readonly certificateEnds: () => number | null;
 }
 
 const knownMethods = new Set(
@@ -141,6 +143,11 @@ export class Metrics {
       'sip_scanners_dropped_total',
       'Requests of known scanners that were dropped',
       () => sources.guard().scannersDropped,
+    );
+    this.#gauge(
+      'sip_certificate_end_timestamp_seconds',
+      'When the certificate for TLS ends, in seconds since 1970; NaN where there is none',
+      () => (sources.certificateEnds() ?? Number.NaN) / 1000,
     );
     this.#counter('rtp_packets_received', 'RTP packets received', () => sources.media.totals().received);
     this.#counter('rtp_packets_sent', 'RTP packets sent', () => sources.media.totals().sent);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +84,17 @@ describe('the TLS transport', () => {
     expect(pong.toString()).toBe('\r\n');
     before.socket.destroy();
     after.socket.destroy();
+  });
+
+  test('says when the first certificate of its chain ends, also of a replaced one', async () => {
+    await using server = await open();
+    const [whole, brief] = await Promise.all(
+      ['server.pem', 'brief.pem'].map((name) => readFile(tlsFile(name), 'utf8')),
+    );
+    expect(server.transport.certificateEnds).toBe(Date.UTC(2126, 0, 1));
+    await writeFile(server.certificate, `${whole}${brief}`);
+    expect(await server.transport.reload()).toBe(true);
+    expect(server.transport.certificateEnds).toBe(Date.UTC(2030, 0, 1));
   });
 
   test('notices by itself within a minute that the files have changed', async () => {

@@ -116,6 +116,7 @@ describe('a phone in a page that is loaded anew', () => {
 
 test('certificates are read again on SIGHUP, and no connection ends', async () => {
   const there = await openWebSocket('wss', { address: loopback, port: exchange.sip('wss').port }, { ca });
+  expect((await exchange.metrics()).get('sip_certificate_end_timestamp_seconds')).toBe(Date.UTC(2126, 0, 1) / 1000);
   exchange.program.kill('SIGHUP');
   const other = await phone('7009', 'wss');
   there.send('\r\n\r\n');

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import {
@@ -67,6 +68,11 @@ export class SecureTransport extends StreamTransport {
     return this.#tls.reload();
   }
 
+  /** When the first certificate of the chain that new connections are shown ends, by the calendar; null before listening. */
+  get certificateEnds(): number | null {
+    return this.#tls.certificateEnds;
+  }
+
   override close(): Promise<void> {
     this.#checking?.cancel();
     return super.close();
@@ -90,6 +96,7 @@ export class TlsWiring implements Wiring {
   #context: SecureContext | null = null;
   /** What the files held when last read. */
   #seen = '';
+  #ends: number | null = null;
 
   constructor(options: TlsOptions, makeWire: WireMaker = socketWire) {
     this.#options = options;
@@ -101,6 +108,7 @@ export class TlsWiring implements Wiring {
     const material = await this.#read();
     this.#seen = fingerprint(material);
     this.#context = this.#contextOf(material);
+    this.#ends = endOfChain(material);
     const server = createServer({
       ...material,
       ...socketOptions(limits),
@@ -152,12 +160,17 @@ export class TlsWiring implements Wiring {
       this.#seen = seen;
       this.#context = this.#contextOf(material);
       this.#server.setSecureContext(material);
+      this.#ends = endOfChain(material);
       log.info('certificate replaced', { certificate });
       return true;
     } catch (error) {
       log.warning('new certificate not usable, the old one stays', { certificate, error });
       return false;
     }
+  }
+
+  get certificateEnds(): number | null {
+    return this.#ends;
   }
 
   close(): Promise<void> {
@@ -208,4 +221,10 @@ function peerOf(socket: Socket): string {
 
 function fingerprint({ cert, key, ca }: SecureContextOptions): string {
   return `${cert}\n${key}\n${ca ?? ''}`;
+}
+
+/** In ms since 1970. What stands in the file has been taken for certificates before. */
+function endOfChain({ cert }: SecureContextOptions): number {
+  const chain = String(cert).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return Math.min(...chain.map((pem) => new X509Certificate(pem).validToDate.getTime()));
 }
