@@ -115,7 +115,8 @@ export function phoneAt(exchange: ExchangeProcess, machine: Machine, options: Ph
 
 /** Both have been heard by the other for a second. */
 export async function talking(caller: Baresip, callee: Baresip, count = 1): Promise<void> {
-  await Promise.all([caller.event('CALL_RTPESTAB', count), callee.event('CALL_RTPESTAB', count)]);
+  // Not CALL_RTPESTAB: a packet that is faster than the ACK leaves baresip without that event. The tones tell.
+  await Promise.all([caller.event('CALL_ESTABLISHED', count), callee.event('CALL_ESTABLISHED', count)]);
   await pause(1000);
 }
 
