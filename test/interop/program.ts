@@ -125,7 +125,7 @@ export class Program implements AsyncDisposable {
 export async function eventually<T>(
   about: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  patience = 10_000,
+  patience = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + patience;
   for (;;) {
