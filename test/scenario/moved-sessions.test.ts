@@ -90,9 +90,9 @@ describe('a phone that is transferred', () => {
 test('an INVITE that takes the place of a phone with too short an interval is refused with 422 and is no call', async () => {
   await using world = await start(timers(600, 120), users);
   const { call, answered } = await timedTalk(world);
-  const carol = await world.registered('1003');
-  carol.habits.timer = { interval: 90, refresher: 'phone' };
-  const taken = carol.call('1002', { headers: { Replaces: answered.replaces('us') } });
+  const mobile = await world.registered('1002');
+  mobile.habits.timer = { interval: 90, refresher: 'phone' };
+  const taken = mobile.call('1002', { headers: { Replaces: answered.replaces('us') } });
   world.run(300);
   expect(taken.statuses).toEqual([422, 200]);
   expect(taken.timer.interval).toBe(120);

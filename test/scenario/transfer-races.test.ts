@@ -92,17 +92,17 @@ describe('a side goes to another call', () => {
 });
 
 describe('a transfer that somebody else overtakes', () => {
-  test('the phone that asked is replaced while the third rings: that one rings no more', async () => {
-    await using world = await World.start({ users: ['1001', '1002', '1003', '1004'] });
+  test('the phone that asked is replaced by another of its user while the third rings: that one rings no more', async () => {
+    await using world = await World.start(threeUsers);
     const { alice, bob, carol, call, answered } = await transferring(world);
-    const dave = await world.registered('1004');
-    const taken = dave.call('1002', { headers: { Replaces: answered.replaces('us') } });
+    const mobile = await world.registered('1002');
+    const taken = mobile.call('1002', { headers: { Replaces: answered.replaces('us') } });
     world.run(300);
     expect(taken.statuses).toEqual([200]);
     expect(carol.log.at(-1)).toBe('CANCEL');
     expect(answered.reports.at(-1)).toBe('487 Request Terminated terminated');
     expect(bob.log.at(-1)).toBe('BYE');
-    expect(heardWhenBothSpeak(world, { alice, bob: dave, call, answered: taken })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, { alice, bob: mobile, call, answered: taken })).toEqual(['alice', 'bob']);
     taken.hangUp();
     world.run(100);
     expect(alice.log.at(-1)).toBe('BYE');
@@ -123,7 +123,8 @@ describe('a transfer that somebody else overtakes', () => {
     world.run(50);
     expect(call.statuses).not.toContain(200);
     answered.refer('1003');
-    const taken = carol.call('1002', { headers: { Replaces: answered.replaces('us') } });
+    const mobile = await world.registered('1002');
+    const taken = mobile.call('1002', { headers: { Replaces: answered.replaces('us') } });
     world.run(100);
     expect(bob.statuses('REFER')).toEqual([500]);
     expect(taken.statuses).toEqual([481]);
@@ -163,5 +164,38 @@ describe('picking up', () => {
     expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: picked })).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
+  });
+
+  test('what rings, while the caller still has to acknowledge what it hears, and hanging up again: the caller is refused', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, call } = await ringing(world, { headers: { Supported: '100rel' } });
+    const carol = await world.registered('1003');
+    alice.habits.pracks = false;
+    bob.lastCall.answer(183, { sdp: bob.media.describe() });
+    world.run(50);
+    const picked = carol.call('**1002');
+    world.run(100);
+    expect(picked.statuses).toEqual([200]);
+    expect(call.statuses).not.toContain(200);
+    picked.hangUp();
+    world.run(100);
+    expect(call.statuses.at(-1)).toBe(480);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'failed', terminated_by: 'callee', answer_time: null }]);
+  });
+
+  test('an answered call is for the other phones of that extension alone: nobody is thrown out by others', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, call, answered } = await talk(world);
+    const carol = await world.registered('1003');
+    for (const dialog of [answered, call]) {
+      const taken = carol.call('1002', { headers: { Replaces: dialog.replaces('us') } });
+      world.run(200);
+      expect(taken.statuses).toEqual([403]);
+    }
+    expect(heardWhenBothSpeak(world, { alice, bob, call, answered })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toHaveLength(1);
   });
 });

@@ -397,19 +397,20 @@ describe('an INVITE that takes the place of another dialog (RFC 3891)', () => {
 
   test('replaces one side of an answered call: the other is told, the one replaced is hung up on', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, bob, carol, call, answered } = await talkBesideCarol(world);
-    const taken = carol.call('1002', { headers: { Replaces: answered.replaces('us') } });
+    const { alice, bob, call, answered } = await talk(world);
+    const mobile = await world.registered('1002');
+    const taken = mobile.call('1002', { headers: { Replaces: answered.replaces('us') } });
     world.run(300);
     expect(taken.statuses).toEqual([200]);
     expect(bob.log.at(-1)).toBe('BYE');
-    expect(talkTogether(world, alice, call, carol, taken)).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, mobile, taken)).toEqual(['alice', 'bob']);
     const told = call.requests.findLast(({ method }) => method === 'INVITE');
-    expect(told?.headers.get('P-Asserted-Identity')).toBe('<sip:1003@10.0.0.1>');
+    expect(told?.headers.get('P-Asserted-Identity')).toBe('<sip:1002@10.0.0.1>');
     call.hangUp();
     world.settles();
     expect(world.cdrs).toMatchObject([
       { status: 'completed', terminated_by: 'system' },
-      { status: 'completed', caller: '1003', callee: '1001' },
+      { status: 'completed', caller: '1002', callee: '1001' },
     ]);
   });
 

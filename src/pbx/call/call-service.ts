@@ -126,8 +126,8 @@ export class CallService {
   }
 
   /**
-   * An INVITE that is for a call which is there already: it takes the place of one of its phones (RFC 3891), or picks up
-   * what rings at an extension (`**1002`). False when it is for none. Throws SipError when there is no such call.
+   * An INVITE that is for a call which is there already: it takes the place of another phone of its extension (RFC 3891), or
+   * picks up what rings at one (`**1002`). False when it is for none. Throws SipError when there is no such call.
    */
   #takeOver(transaction: ServerTransaction, person: Person): boolean {
     const { request } = transaction;
@@ -137,6 +137,8 @@ export class CallService {
       // What has not been answered can be picked up from whom it rings at, not from who calls (RFC 3891 §3).
       if (!found || (found.early && found.party === 'caller')) throw new SipError(481);
       if (!found.early && dialog.earlyOnly) throw new SipError(486);
+      // Who talks is thrown out by nobody else: a call moves from one phone to another of the same user (RFC 3891 §3).
+      if (!found.early && found.extension !== person.extension) throw new SipError(403);
       if (found.early) found.call.pickUp(transaction, person);
       else found.call.replace(found.party, transaction, person);
       return true;

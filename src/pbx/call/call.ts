@@ -289,6 +289,7 @@ export class Call implements CallHost {
           });
           const ending = hungUp('system', 'normal', `Replaced by a phone of ${person.extension}`);
           this.connected(caller, moved(from.handOver(party, ending), 'callee', this, person));
+          this.answered();
           this.#conversation?.renegotiate('callee');
         } catch (error) {
           transaction.respond(this.context.userAgent.refusal(transaction, error));

@@ -44,7 +44,6 @@ export function answerInvite(options: {
     });
     report.update({ state: 'confirmed' });
     invite.accept(body, {
-      onSent: () => call.answered(),
       onAck: (ack) => call.post({ name: 'ACK', run: () => takeAnswer(call, leg, ack) }),
     });
     return { party, ...person, dialog: invite.dialog, leg, report };

@@ -123,7 +123,7 @@ export class IncomingInvite {
    * Answers with 200, repeated until the ACK; the other dialogs of this INVITE end. It waits for the PRACKs of session
    * descriptions (RFC 3262 §3), and leaves out what has been answered reliably before. `onSent` is told when it goes.
    */
-  accept(answer: DialogAnswer, user: AcceptUser & { readonly onSent: () => void }): void {
+  accept(answer: DialogAnswer, user: AcceptUser & { onSent?(): void }): void {
     if (this.answered || this.#accepting) return;
     this.#accepting = true;
     this.#reminder?.cancel();
@@ -135,7 +135,7 @@ export class IncomingInvite {
       for (const other of this.#dialogs.splice(0, this.#dialogs.length - 1)) other.end();
       dialog.provisionals?.close();
       dialog.accept(this.transaction, repeated ? { headers: answer.headers ?? {} } : answer, user);
-      user.onSent();
+      user.onSent?.();
     };
     this.#whenAcknowledged(this.#acceptWhenAcknowledged);
   }
