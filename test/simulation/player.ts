@@ -42,6 +42,7 @@ export class Player {
     this.#stage = stage;
     phone.habits.agrees = false;
     phone.habits.obeysCancel = setting.obeysCancel;
+    phone.habits.timer = setting.timer;
     phone.onBytes = (direction) => {
       if (direction === 'out') return;
       phone.habits.acks = this.#wellBehaved || this.#chance.happens(setting.acks);

@@ -1,5 +1,6 @@
 import type { BindingStore } from '../../src/pbx/registrar/index.ts';
 import type { TransportName } from '../../src/sip/transport/index.ts';
+import type { TimerHabits } from '../world/phone-timer.ts';
 import { MemoryBindings, type WorldOptions } from '../world/world.ts';
 import type { Chance } from './chance.ts';
 
@@ -14,6 +15,7 @@ export interface PhoneSetting {
   /** The share of 2xx that it acknowledges. */
   readonly acks: number;
   readonly obeysCancel: boolean;
+  readonly timer: TimerHabits | null;
 }
 
 /** Where and under which circumstances a story takes place. */
@@ -52,7 +54,7 @@ export function settingOf(seed: number, chance: Chance): Setting {
         sip: {
           max_concurrent_calls: chance.pick([100, 100, 100, 4, 2]),
           max_call_duration: chance.pick([14_400, 14_400, 60, 10]),
-          timers: { invite_timeout: chance.pick([60, 20, 5]) },
+          timers: { invite_timeout: chance.pick([60, 20, 5]), session_expires: chance.pick([1800, 90, 90]) },
         },
         registrar: { auth: chance.pick(['digest', 'none']), max_expires: 600, default_expires: 600 },
         media: {
@@ -97,8 +99,18 @@ function phonesOf(number: string, chance: Chance): readonly PhoneSetting[] {
         [1, 0],
       ]),
       obeysCancel: chance.happens(0.93),
+      timer: chance.happens(0.5) ? timerOf(chance) : null,
     };
   });
+}
+
+/** Short enough that nothing of it is left when a story has been over for two minutes. */
+function timerOf(chance: Chance): TimerHabits {
+  return {
+    interval: 90,
+    refresher: chance.pick(['phone', 'exchange']),
+    method: chance.pick(['UPDATE', 'INVITE']),
+  };
 }
 
 /** A store so slow that some of what it is told is forgotten: nothing in the exchange may wait for it or trust it. */
