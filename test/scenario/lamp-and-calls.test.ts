@@ -171,3 +171,39 @@ test.each(['ws', 'wss'] as const)(
     world.settles();
   },
 );
+
+describe('what a lamp shows', () => {
+  test('is enough to pick the call up: by an INVITE that replaces the dialog it names (RFC 3891 section 4.1)', async () => {
+    await using world = await World.start({ users });
+    const watch = await lampOf(world, '1002');
+    const { bob, call } = await ringing(world);
+    const [{ callId, localTag, remoteTag } = {}] = shown(watch);
+    const carol = world.phones.find(({ number }) => number === '1003')!;
+    const Replaces = `${callId};to-tag=${localTag};from-tag=${remoteTag};early-only`;
+    const picked = carol.call('1002', { headers: { Replaces } });
+    world.run(5000);
+    expect(picked.statuses).toEqual([200]);
+    expect(call.statuses.at(-1)).toBe(200);
+    expect(bob.log.at(-1)).toBe('CANCEL');
+    expect(story(watch).at(-1)).toBe('terminated');
+    picked.hangUp();
+    unsubscribe(world, watch);
+    world.settles();
+  });
+
+  test('after a transfer is the new partner of the one who was transferred', async () => {
+    await using world = await World.start({ users: [...users, '1004'] });
+    const watch = await lampOf(world, '1001');
+    const { call, answered } = await talk(world);
+    const dave = await world.registered('1004');
+    dave.habits.onInvite = 'answer';
+    answered.refer('1004');
+    world.run(5000);
+    expect(shown(watch)).toMatchObject([{ state: 'confirmed', remote: `sip:1004@${exchangeIp}` }]);
+    call.hangUp();
+    world.run(5000);
+    expect(story(watch).at(-1)).toBe('terminated');
+    unsubscribe(world, watch);
+    world.settles();
+  });
+});
