@@ -31,11 +31,12 @@ export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDes
  * of that offer. Where `to` has its answer already, that answer stays, whatever `from` says: it never changes inside a
  * dialog.
  * @throws NoCommonMedia when nothing that was answered had been offered
+ * While a further offer to `from` waits, what it has agreed to before counts.
  * @throws Error when `from` has no answer or `to` no offer
  */
 export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDescription {
   if (to.answer !== null) return to.answer;
-  if (from.phase === 'local-offer' || from.remote === null) throw new Error('there is no answer to relay');
+  if (from.remote === null) throw new Error('there is no answer to relay');
   if (to.remoteOffer === null) throw new Error('there is no offer to answer');
   const offered = audioOf(to.remoteOffer);
   const answered = new Map(agreedCodecs(from).map((codec) => [codecKey(codec), codec]));

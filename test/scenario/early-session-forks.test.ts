@@ -24,23 +24,31 @@ async function behindProxy(world: World, offer?: null) {
 const answerOf = (call: Awaited<ReturnType<typeof behindProxy>>['call']) =>
   call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
 
-test('without an offer: the fork that answers offers in the 200, in a new dialog', async () => {
-  await using world = await World.start();
-  const { alice, call, second, branch, early } = await behindProxy(world, null);
-  expect(payloadTypesOf(textOf(early.body))).toEqual([0, 8, 101]);
-  branch.answer(183, { tag: 'two', headers: rel(1), sdp: second.describe() });
-  world.run(20);
-  branch.answer(200, { tag: 'two', sdp: null });
-  world.run(50);
-  expect(answerOf(call)?.toTag).not.toBe(early.toTag);
-  expect(payloadTypesOf(textOf(answerOf(call)?.body))).toEqual([8]);
-  alice.media.say('hello', call.remoteSdp ?? '', 8);
-  second.say('hi', branch.remoteSdp ?? '', 8);
-  world.run(20);
-  expect([second.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
-  call.hangUp();
-  world.settles();
-});
+test.each(['rings', 'does not ring'])(
+  'without an offer: the second fork %s before it answers: what it offers goes into a new dialog',
+  async (how) => {
+    await using world = await World.start();
+    const { alice, call, second, branch, early } = await behindProxy(world, null);
+    expect(payloadTypesOf(textOf(early.body))).toEqual([0, 8, 101]);
+    const rings = how === 'rings';
+    if (rings) branch.answer(183, { tag: 'two', headers: rel(1), sdp: second.describe() });
+    world.run(20);
+    branch.answer(200, { tag: 'two', sdp: rings ? null : second.describe() });
+    world.run(50);
+    const offer = rings ? call.responses.filter(({ status }) => status === 183).at(-1) : answerOf(call);
+    expect(offer?.toTag).not.toBe(early.toTag);
+    expect(payloadTypesOf(textOf(offer?.body))).toEqual([8]);
+    expect(answerOf(call)?.toTag).toBe(offer?.toTag);
+    // Agreed by 183 and PRACK, it is not said again.
+    expect(answerOf(call)?.body.length === 0).toBe(rings);
+    alice.media.say('hello', call.remoteSdp ?? '', 8);
+    second.say('hi', branch.remoteSdp ?? '', 8);
+    world.run(20);
+    expect([second.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    call.hangUp();
+    world.settles();
+  },
+);
 
 describe.each(['the caller', 'the callee'])('changed by UPDATE of %s in one early dialog', (who) => {
   test.each(['done', 'still pending'])(

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
+import { payloadTypesOf } from '../world/phone-media.ts';
+import { called, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Changes that cross (RFC 3261 §14), and how often one is tried.
@@ -187,4 +188,77 @@ test('an overlapping INVITE of either side is 500 with Retry-After from 0 to 10,
     world.settles();
   }
   expect(seen.size).toBeGreaterThan(4);
+});
+
+describe('a change of our own', () => {
+  /** Bob has offered more than alice can do; after his answer we tell him, and he has not agreed yet. */
+  async function telling(world: World) {
+    const alaw = [[8, 'PCMA/8000']] as const;
+    const { alice, bob, call } = await called(world, { offer: null, alice: { codecs: alaw } });
+    bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
+    world.run(50);
+    bob.habits.agrees = false;
+    bob.lastCall.answer(200, { sdp: null });
+    world.run(50);
+    const answered = bob.lastCall;
+    expect(answered.waiting.at(-1)?.request.method).toBe('INVITE');
+    return { alice, bob, call, answered };
+  }
+
+  const speak = (world: World, { alice, bob, call, answered }: Awaited<ReturnType<typeof telling>>) => {
+    alice.media.say('hello', call.remoteSdp ?? '', 8);
+    bob.media.say('hi', answered.remoteSdp ?? '', 8);
+    world.run(20);
+    return [bob.media.heardText, alice.media.heardText];
+  };
+
+  test('crosses one of the phone: 491 to each, and both are made in the end', async () => {
+    await using world = await World.start();
+    const talking = await telling(world);
+    const { bob, call, answered } = talking;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(20);
+    expect(answered.last.status).toBe(491);
+    answered.agree(answered.waiting.pop()!, { status: 491 });
+    bob.habits.agrees = true;
+    world.run(4100);
+    expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
+    answered.reinvite({ direction: 'sendrecv' });
+    world.run(50);
+    expect(answered.last.status).toBe(200);
+    expect(speak(world, talking)).toEqual([['hello'], ['hi']]);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('makes one of the other side wait until it is done', async () => {
+    await using world = await World.start();
+    const talking = await telling(world);
+    const { bob, call, answered } = talking;
+    call.reinvite({ sdp: talking.alice.media.describe({ direction: 'sendonly' }) });
+    world.run(1000);
+    expect(answered.waiting).toHaveLength(1);
+    expect(call.last.status).toBe(100);
+    bob.habits.agrees = true;
+    answered.agree(answered.waiting.pop()!, { sdp: bob.media.describe() });
+    world.run(300);
+    expect(call.last.status).toBe(200);
+    expect(speak(world, talking)).toEqual([['hello'], []]);
+    call.hangUp();
+    world.settles();
+  });
+
+  test('that the phone refuses ends nothing', async () => {
+    await using world = await World.start();
+    const talking = await telling(world);
+    const { bob, call, answered } = talking;
+    answered.agree(answered.waiting.pop()!, { status: 488 });
+    bob.habits.agrees = true;
+    world.run(50);
+    expect([call.state, answered.state]).toEqual(['talking', 'talking']);
+    expect(speak(world, talking)).toEqual([['hello'], ['hi']]);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  });
 });

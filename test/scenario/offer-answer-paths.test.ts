@@ -179,6 +179,22 @@ describe('an offer at the wrong time is refused, and what was agreed stays', () 
     world.settles();
   });
 
+  test('of the caller by UPDATE in a call without an offer, before there has been one (RFC 3311 §5.1): the call comes about all the same', async () => {
+    await using world = await World.start();
+    const { alice, bob, call } = await called(world, { ...all, offer: null });
+    bob.lastCall.answer(180);
+    world.run(50);
+    call.update();
+    world.run(50);
+    expect(alice.statuses('UPDATE')).toHaveLength(1);
+    bob.lastCall.answer(200);
+    world.run(500);
+    expect(call.state).toBe('talking');
+    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+  });
+
   test('of the callee before it has answered: 491 by UPDATE and INVITE', async () => {
     await using world = await World.start();
     const { bob, call } = await called(world, all);

@@ -254,6 +254,37 @@ describe('a call without an offer', () => {
   });
 });
 
+describe('what the callee says reliably can not be used', () => {
+  const speex = [[97, 'speex/8000']] as const;
+
+  test('an offer: nobody can answer it, so that the call is given up with 488 to the caller', async () => {
+    await using world = await World.start();
+    const { bob, call } = await called(world, { offer: null, headers: { Supported: '100rel' } });
+    bob.lastCall.answer(183, { sdp: bob.media.describe({ codecs: speex }), reliable: true });
+    world.run(50);
+    expect(bob.log).not.toContain('PRACK');
+    expect(bob.log.at(-1)).toBe('CANCEL');
+    expect(call.statuses).toEqual([488]);
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'failed', sip_status: 488 }]);
+  });
+
+  test('an answer: it rings without sound, and a 200 that says no more is hung up', async () => {
+    await using world = await World.start();
+    const { bob, call } = await called(world, { headers: { Supported: '100rel' } });
+    bob.lastCall.answer(183, { sdp: bob.media.describe({ codecs: speex }), reliable: true });
+    world.run(50);
+    expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
+    expect(call.statuses).toEqual([183]);
+    expect(call.last.body).toHaveLength(0);
+    bob.lastCall.answer(200, { sdp: null });
+    world.run(50);
+    expect(call.statuses).toEqual([183, 488]);
+    expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
+    world.settles();
+  });
+});
+
 describe('several phones', () => {
   test('early dialogs behind a forking proxy are each acknowledged by themselves, in the order of each (RFC 3262 §4)', async () => {
     await using world = await World.start();

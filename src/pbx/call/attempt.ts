@@ -1,9 +1,10 @@
 import type { Timer } from '../../base/index.ts';
+import type { LegNegotiation } from '../../sdp/index.ts';
 import type { SipResponse } from '../../sip/message/index.ts';
-import { RetryAfter, SipSyntaxError } from '../../sip/message/index.ts';
+import { RetryAfter, SipError, SipSyntaxError } from '../../sip/message/index.ts';
 import type { Failure } from '../../sip/transaction/index.ts';
 import type { CallContext } from './call-context.ts';
-import type { Body } from './session-body.ts';
+import { type Body, refusalOfMedia, sdpOf } from './session-body.ts';
 import { follow, type Side } from './side.ts';
 
 /** What a request for a change carries. */
@@ -46,8 +47,8 @@ export class Attempt {
   #tries = 0;
   #state: 'waiting' | 'sent' | 'proceeding' | 'left' | 'over' = 'waiting';
   #cancelled = false;
-  /** Whether the request on its way makes an offer. */
-  #offering = false;
+  /** Where the offer of the request on its way was made: a leg may speak for another early dialog when the response comes. */
+  #offeredIn: LegNegotiation | null = null;
 
   constructor(options: {
     readonly method: 'INVITE' | 'UPDATE';
@@ -105,7 +106,7 @@ export class Attempt {
     }
     this.#tries++;
     this.#state = 'sent';
-    this.#offering = request.body !== undefined;
+    this.#offeredIn = request.body === undefined ? null : leg.negotiation;
     const user = {
       onResponse: (response: SipResponse) => this.#onResponse(response),
       onFailure: (failure: Failure) => {
@@ -129,8 +130,7 @@ export class Attempt {
     }
     if (this.over) {
       if (status < 300 && this.method === 'INVITE') dialog.ack(response.cseq.number);
-      // The phone may be in another call by now, where it is to be offered something again.
-      return this.#rollback();
+      return this.#conclude(response);
     }
     if (status < 300) return this.#finish(() => this.#user.onAgreed(response));
     this.#rollback();
@@ -142,8 +142,20 @@ export class Attempt {
 
   /** Nobody waits for the answer to our offer any more; an offer that somebody else has made meanwhile stays. */
   #rollback(): void {
-    if (this.#offering && this.#state !== 'over') this.#side.leg.negotiation.rollback();
-    this.#offering = false;
+    if (this.#state !== 'over') this.#offeredIn?.rollback();
+    this.#offeredIn = null;
+  }
+
+  /** Notes what the phone has agreed to all the same: its dialog may go on, or the phone in another call. */
+  #conclude(response: SipResponse): void {
+    try {
+      const answer = this.#state === 'left' && response.status < 300 ? sdpOf(response) : null;
+      if (answer && this.#offeredIn?.phase === 'local-offer') this.#offeredIn.receiveAnswer(answer);
+      else this.#rollback();
+    } catch (error) {
+      if (!(refusalOfMedia(error) instanceof SipError)) throw error;
+      this.#rollback();
+    }
   }
 
   /** After how many ms it is worth another try; null when it is not. */

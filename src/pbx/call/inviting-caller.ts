@@ -111,7 +111,9 @@ export class InvitingCaller implements CallerEnd {
       return sdpBody(answer);
     }
     // An offer of ours needs a response that is acknowledged, with the answer in its PRACK.
-    if (!this.#invite.reliable || this.#agreedWith !== null) return null;
+    if (!this.#invite.reliable || this.#hasAgreedWith(branch)) return null;
+    // It was offered what another early dialog has: that offer stands, and the next goes into a new dialog.
+    if (this.#agreedWith) this.#begin(this.#fresh(), branch);
     const offer = offerFor(branch.leg.negotiation, this.leg.negotiation);
     this.#noteAgreement(branch);
     return sdpBody(offer);
@@ -272,7 +274,11 @@ export class InvitingCaller implements CallerEnd {
     const { request } = transaction;
     const { negotiation } = this.leg;
     const heard = this.#callee ?? heardSide;
-    if (dialog !== this.#invite.dialog) throw new SipError(488);
+    if (dialog !== this.#invite.dialog) {
+      // The answer to an offer of ours in an earlier dialog is well, but of no use any more.
+      if (this.#offer || request.method !== 'PRACK') throw new SipError(488);
+      return transaction.respond(this.#host.context.userAgent.response(transaction, 200));
+    }
     if (request.method === 'PRACK' && negotiation.phase === 'local-offer') return this.#onAnswerInPrack(transaction);
     const offer = sdpOf(request);
     if (!offer) throw new SipError(400, 'No Session Description');
@@ -284,7 +290,8 @@ export class InvitingCaller implements CallerEnd {
       if (this.#callee) this.#match(this.#callee);
     };
     // A PRACK is answered at once; a change that the callee can't be told of is between the caller and us.
-    const told = heard?.dialog.allows('UPDATE') && heard.leg.negotiation.phase === 'stable' ? heard : null;
+    const told =
+      this.#agreedWith && heard?.dialog.allows('UPDATE') && heard.leg.negotiation.phase === 'stable' ? heard : null;
     if (request.method === 'PRACK' || !told || negotiation.repeats(offer)) {
       answerHere(side, heard, transaction, offer);
       return agreed();

@@ -1,5 +1,12 @@
 import type { Timer } from '../../base/index.ts';
-import { ownAnswer, relayAnswer, relayOffer, SdpError, type SessionDescription } from '../../sdp/index.ts';
+import {
+  type LegNegotiation,
+  ownAnswer,
+  relayAnswer,
+  relayOffer,
+  SdpError,
+  type SessionDescription,
+} from '../../sdp/index.ts';
 import { SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { Failure, ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
@@ -28,6 +35,8 @@ export class SessionChange {
   readonly #onBroken: (ending: Ending) => void;
   #attempt: Attempt | null = null;
   #offered = false;
+  /** That of the asker, which may speak for another dialog by the time it is over. */
+  readonly #negotiation: LegNegotiation;
   #over = false;
   #patience: Timer | null = null;
   /** Whether an UPDATE has waited too long. */
@@ -49,6 +58,7 @@ export class SessionChange {
   }) {
     this.transaction = options.transaction;
     this.#from = options.from;
+    this.#negotiation = options.from.leg.negotiation;
     this.#to = options.to;
     this.#context = options.context;
     this.#onAgreed = options.onAgreed;
@@ -111,7 +121,7 @@ export class SessionChange {
     this.#patience?.cancel();
     this.#attempt?.close();
     if (this.#unacknowledged !== null) this.#to.dialog.ack(this.#unacknowledged, answerAlone(this.#to));
-    this.#from.leg.negotiation.rollback();
+    this.#negotiation.rollback();
     if (!this.transaction.answered) {
       this.#from.dialog.reject(this.transaction, this.#context.userAgent.response(this.transaction, 487));
     }
@@ -207,7 +217,7 @@ export class SessionChange {
   }
 
   #refuseAs(error: unknown): void {
-    if (this.#offered) this.#from.leg.negotiation.rollback();
+    if (this.#offered) this.#negotiation.rollback();
     this.#finish();
     this.#from.dialog.reject(this.transaction, this.#context.userAgent.refusal(this.transaction, error));
   }
