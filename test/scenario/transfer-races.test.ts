@@ -149,6 +149,23 @@ describe('a transfer that somebody else overtakes', () => {
 });
 
 describe('picking up', () => {
+  test('what rings for a phone that is transferred, by an INVITE without an offer: that phone is told when the ACK has answered ours', async () => {
+    await using world = await World.start({ users: ['1001', '1002', '1003', '1004'] });
+    const { alice, call, answered } = await transferring(world);
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    const dave = await world.registered('1004');
+    const picked = dave.call('**1003', { sdp: null });
+    world.run(500);
+    expect(answered.reports.at(-1)).toBe('200 OK terminated');
+    const told = call.requests.findLast(({ method }) => method === 'INVITE');
+    expect(told?.headers.get('P-Asserted-Identity')).toContain('sip:1004@');
+    expect(directionIn(call.remoteSdp)).toBe('sendrecv');
+    expect(heardWhenBothSpeak(world, { alice, bob: dave, call, answered: picked })).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+  });
+
   test('by an INVITE that makes no dialog fails, and another can still do it', async () => {
     await using world = await World.start(threeUsers);
     const { alice, bob, call } = await ringing(world);

@@ -41,6 +41,7 @@ export class Attempt {
   readonly #side: Side;
   readonly #context: CallContext;
   readonly #request: () => ChangeRequest;
+  readonly #ready: () => boolean;
   readonly #user: AttemptUser;
   readonly #startedAt: number;
   #timer: Timer | null = null;
@@ -56,12 +57,15 @@ export class Attempt {
     readonly context: CallContext;
     /** Makes the request; asked again for each try. */
     readonly request: () => ChangeRequest;
+    /** Whether what there is to say is known; it is looked at again as a busy phone is. */
+    readonly ready?: () => boolean;
     readonly user: AttemptUser;
   }) {
     this.method = options.method;
     this.#side = options.side;
     this.#context = options.context;
     this.#request = options.request;
+    this.#ready = options.ready ?? (() => true);
     this.#user = options.user;
     this.#startedAt = options.context.clock.now();
     this.#try();
@@ -95,7 +99,7 @@ export class Attempt {
     const { dialog, leg } = this.#side;
     if (dialog.ended) return this.#finish(() => this.#user.onFailure('transport error'));
     follow(this.#side, this.#context.dialPlan);
-    const free = leg.negotiation.phase === 'stable' && (this.method === 'UPDATE' || !dialog.busy);
+    const free = this.#ready() && leg.negotiation.phase === 'stable' && (this.method === 'UPDATE' || !dialog.busy);
     if (!free) return this.#again(busyDelay, () => this.#user.onHopeless(491));
     let request: ChangeRequest;
     try {

@@ -110,6 +110,8 @@ export class Conversation {
       method: 'INVITE',
       side,
       context: this.#context,
+      // A phone that has joined by an INVITE without an offer says what it can do in its ACK.
+      ready: () => other.leg.negotiation.remote !== null,
       request: () => ({
         ...sdpBody(offerFor(other.leg.negotiation, side.leg.negotiation)),
         headers: this.#context.assertedIdentity(other.extension, other.displayName, side.dialog.flow),
