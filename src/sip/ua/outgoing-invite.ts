@@ -67,6 +67,8 @@ export class OutgoingInvite {
   readonly #contactUser: string | null;
   /** By To tag, until the INVITE is answered, refused or cancelled. */
   readonly #early = new Map<string, EarlyDialog>();
+  /** By To tag, the last CSeq number of each early dialog that has ended. */
+  readonly #ended = new Map<string, number>();
   /** By To tag, those that a 2xx has made. */
   readonly #dialogs = new Map<string, Dialog>();
   #progress: 'calling' | 'proceeding' | 'answered' | 'over' = 'calling';
@@ -123,8 +125,15 @@ export class OutgoingInvite {
   }
 
   #endEarlyDialogs(): void {
-    for (const { dialog } of this.#early.values()) dialog.end();
-    this.#early.clear();
+    for (const tag of this.#early.keys()) this.#endEarly(tag);
+  }
+
+  #endEarly(tag: string): void {
+    const dialog = this.#early.get(tag)?.dialog;
+    if (!dialog) return;
+    dialog.end();
+    this.#early.delete(tag);
+    if (this.#ended.size < mostEarlyDialogs) this.#ended.set(tag, dialog.state.localSequence);
   }
 
   /** The user, who hears this one thing and no more. The early dialogs end. */
@@ -159,6 +168,7 @@ export class OutgoingInvite {
     if (!fields || this.#longer >= mostLonger) return false;
     this.#longer++;
     this.#endEarlyDialogs();
+    this.#ended.clear();
     this.#progress = 'calling';
     const headers = request.headers.clone();
     headers.removeFirst(Via.name);
@@ -213,10 +223,11 @@ export class OutgoingInvite {
     if (tag === null) return undefined;
     const known = this.#early.get(tag);
     if (response.status === 199) {
-      known?.dialog.end();
-      this.#early.delete(tag);
+      this.#endEarly(tag);
       return undefined;
     }
+    // Repeated before the 199, and arrived after it.
+    if (this.#ended.has(tag)) return undefined;
     if (known) {
       known.dialog.refreshTarget(response);
       return known;
@@ -274,7 +285,10 @@ export class OutgoingInvite {
   /** The dialog that a response makes; null when it makes none: whoever sent it can't be reached. */
   #stateOf(response: SipResponse): DialogState | null {
     try {
-      return dialogStateOfResponse(this.transaction.request, response);
+      const state = dialogStateOfResponse(this.transaction.request, response);
+      // What has been asked in it before it ended counts (RFC 3261 §12.2.1.1).
+      state.localSequence = Math.max(state.localSequence, this.#ended.get(response.toTag ?? '') ?? 0);
+      return state;
     } catch (error) {
       if (!(error instanceof SipSyntaxError)) throw error;
       return null;
