@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { complainingLog } from '../support/complaining-log.ts';
 import type { Phone } from '../world/phone.ts';
 import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, heardWhenBothSpeak, registeredAtLast } from '../world/talk.ts';
+import { called, forked, heardWhenBothSpeak, registeredAtLast } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What crosses a PRACK, and what is lost of it.
@@ -276,6 +277,74 @@ describe('the PRACK crosses', () => {
     expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
     expect(bob.log.filter((entry) => entry === 'ACK')).toHaveLength(1);
     call.hangUp();
+    world.settles();
+  });
+
+  test.each(['a CANCEL', 'the answer of another phone'] as const)(
+    'our PRACK is numbered, too, where %s crosses the 200: its BYE has a number of its own (RFC 3261 §12.2.1.1)',
+    async (what) => {
+      await using world = await World.start({ network: slow });
+      const { call, desk, mobile } = await forked(world);
+      world.run(50);
+      const [late, winner] = [desk.lastCall, mobile.lastCall];
+      late.answer(180, { reliable: true });
+      world.run(50);
+      if (what === 'a CANCEL') call.cancel();
+      else winner.answer(200);
+      desk.habits.obeysCancel = false;
+      world.run(15);
+      late.answer(200);
+      world.run(100);
+      const numbers = late.requests.map(({ method, cseq }) => `${method} ${cseq.number - late.invite.cseq.number}`);
+      expect(numbers).toEqual(['INVITE 0', 'PRACK 1', 'ACK 0', 'BYE 2']);
+      if (what !== 'a CANCEL') call.hangUp();
+      world.settles();
+    },
+  );
+
+  test("the caller's PRACK brings the answer when the phone whose offer it was has gone: the next one is heard", async () => {
+    const errors: string[] = [];
+    await using world = await World.start({ log: complainingLog((text) => errors.push(text)) });
+    const { alice, call, desk, mobile } = await forked(world, { ...reliably, offer: null });
+    alice.habits.pracks = false;
+    desk.lastCall.answer(183, { sdp: desk.media.describe(), reliable: true });
+    world.run(50);
+    const offered = call.last;
+    desk.lastCall.answer(408);
+    world.run(50);
+    call.prack(offered, alice.media.describe());
+    world.run(50);
+    expect(alice.statuses('PRACK')).toEqual([200]);
+    expect(errors).toEqual([]);
+    mobile.lastCall.answer(200);
+    world.run(200);
+    expect(heardWhenBothSpeak(world, { alice, bob: mobile, call, answered: mobile.lastCall })).toEqual([
+      'alice',
+      'bob',
+    ]);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+  });
+
+  test('a reliable response that a 199 has overtaken is not acknowledged again (RFC 6228 §4)', async () => {
+    await using world = await World.start();
+    const { bob, call } = await called(world);
+    const ringing = { headers: { Require: '100rel', RSeq: '7' } };
+    bob.lastCall.answer(180, ringing);
+    world.run(50);
+    bob.lastCall.answer(199);
+    bob.lastCall.answer(180, ringing);
+    world.run(50);
+    expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
+    bob.lastCall.answer(200);
+    world.run(50);
+    expect(call.statuses.at(-1)).toBe(200);
+    call.hangUp();
+    world.run(50);
+    const bye = bob.lastCall.requests.at(-1);
+    expect(bye).toMatchObject({ method: 'BYE' });
+    expect(bye!.cseq.number - bob.lastCall.invite.cseq.number).toBe(2);
     world.settles();
   });
 

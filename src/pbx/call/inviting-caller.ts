@@ -286,7 +286,7 @@ export class InvitingCaller implements CallerEnd {
     checkOfferAllowed(side, request.method, this.#host.context);
     const agreed = (): void => {
       this.#changed = true;
-      if (heard) this.#host.media.connect(this.leg, heard.leg, this.#callee !== null);
+      if (heard) this.#hear(heard.leg);
       if (this.#callee) this.#match(this.#callee);
     };
     // A PRACK is answered at once; a change that the callee can't be told of is between the caller and us.
@@ -333,7 +333,7 @@ export class InvitingCaller implements CallerEnd {
     if (!offer) throw new SipError(400, 'No Session Description');
     const { dialog } = this.#invite;
     checkOfferAllowed(callee, transaction.request.method, this.#host.context);
-    const agreed = (): void => this.#host.media.connect(this.leg, callee.leg, false);
+    const agreed = (): void => this.#hear(callee.leg);
     // Only what the caller has agreed to for good can be changed by UPDATE (RFC 3311 §5.1).
     const tellable =
       this.#invite.reliable && dialog.allows('UPDATE') && this.leg.negotiation.phase === 'stable' && this.#agreedWith;
@@ -345,6 +345,11 @@ export class InvitingCaller implements CallerEnd {
       this.#changed = true;
       agreed();
     });
+  }
+
+  /** The caller hears a phone, unless that has gone since the caller was asked. */
+  #hear(other: Leg): void {
+    if (!other.over) this.#host.media.connect(this.leg, other, this.#callee !== null);
   }
 
   #onAnswerInPrack(transaction: ServerTransaction): void {
@@ -359,7 +364,7 @@ export class InvitingCaller implements CallerEnd {
     const callee = this.#callee;
     const other = callee ?? this.#agreedWith?.branch;
     if (callee) this.leg.generation++;
-    if (other) this.#host.media.connect(this.leg, other.leg, callee !== null);
+    if (other) this.#hear(other.leg);
     if (callee) this.#match(callee);
   }
 

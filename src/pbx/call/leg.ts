@@ -14,6 +14,7 @@ export class Leg implements Disposable {
   readonly #addressFor: CallContext['mediaAddress'];
   /** Counts up when a description that was only a preview becomes final, so that the latch is learned anew. */
   generation = 0;
+  #over = false;
 
   /** Throws SipError 503 when no port is left. */
   constructor(context: CallContext, flow: Flow) {
@@ -63,7 +64,13 @@ export class Leg implements Disposable {
     return speech?.name ?? null;
   }
 
+  /** Whether its phone has gone: nothing can be relayed any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   [Symbol.dispose](): void {
+    this.#over = true;
     this.#media.release(this.port);
   }
 }
