@@ -39,6 +39,10 @@ export class CallBook {
     return this.#calls.size;
   }
 
+  get ids(): ReadonlySet<string> {
+    return new Set(this.#calls.keys());
+  }
+
   hear(event: PbxEvent): void {
     if (!('call' in event)) return;
     const story = this.#calls.get(event.call.callId) ?? [];
@@ -52,8 +56,12 @@ export class CallBook {
     this.#calls.set(event.call.callId, [...story, event]);
   }
 
-  /** To be asked when all should be over; `finals`: what callers were told at last, by Call-ID. */
-  conclude(finals: ReadonlyMap<string, number>): void {
+  /**
+   * To be asked when all should be over; `finals`: what callers were told at last, by Call-ID; `takeovers`: the Call-IDs
+   * of those that wanted to take a call that was there already.
+   */
+  conclude(finals: ReadonlyMap<string, number>, takeovers: ReadonlySet<string>): void {
+    /** The Call-IDs of all dialogs with phones that calls had. */
     const recorded = new Set<string>();
     for (const [id, story] of this.#calls) {
       const ended = story.at(-1);
@@ -61,27 +69,41 @@ export class CallBook {
         this.#accuse(`call ${id} has not ended`);
         continue;
       }
-      const sipCallId = ended.call.callerSipCallId;
-      if (recorded.has(sipCallId)) this.#accuse(`the INVITE of ${sipCallId} became two calls`);
-      recorded.add(sipCallId);
-      this.#judge(ended, finals.get(sipCallId));
+      const { callerSipCallId, calleeSipCallId, linkedId } = ended.call;
+      // A phone that has been connected with somebody else brings the dialog of its first call along.
+      const brought = recorded.has(callerSipCallId);
+      if (brought && linkedId === null) this.#accuse(`the INVITE of ${callerSipCallId} became two calls`);
+      recorded.add(callerSipCallId);
+      if (calleeSipCallId !== null) recorded.add(calleeSipCallId);
+      this.#judge(ended, brought ? null : finals.get(callerSipCallId));
+      this.#judgeLink(id, linkedId);
       const answered = story.find((event) => event.type === 'call.answered');
       if (answered?.codec && !ended.call.codec) this.#accuse(`the codec of call ${id} is lost`);
     }
     for (const [callId, status] of finals) {
-      if (!recorded.has(callId) && !noCall.has(status)) {
+      const refusedTakeover = takeovers.has(callId) && status >= 300;
+      if (!recorded.has(callId) && !noCall.has(status) && !refusedTakeover) {
         this.#accuse(`the INVITE of ${callId} was answered ${status}, but there is no record of a call`);
       }
     }
   }
 
-  #judge(ended: PbxEvent & { readonly type: 'call.ended' }, final: number | undefined): void {
+  /** Calls that came of each other have the id of one of them in common. */
+  #judgeLink(id: string, linkedId: string | null): void {
+    if (linkedId === null) return;
+    const ended = this.#calls.get(linkedId)?.at(-1);
+    if (ended?.type !== 'call.ended') this.#accuse(`call ${id} is linked with ${linkedId}, which is none`);
+    else if (ended.call.linkedId === null) this.#accuse(`call ${id} is linked with ${linkedId}, but not that with it`);
+  }
+
+  #judge(ended: PbxEvent & { readonly type: 'call.ended' }, final: number | undefined | null): void {
     const cdr = cdrOf(ended.call);
     const name = `the record of ${cdr.call_id} (Call-ID ${cdr.caller_sip_call_id})`;
     const pair = `${cdr.status}/${cdr.termination_reason}`;
     const answered = cdr.answer_time !== null;
     if (!pairs.has(pair)) this.#accuse(`${name} says ${pair}`);
-    if (cdr.sip_status !== final) this.#accuse(`${name} says ${cdr.sip_status}, the caller was told ${final}`);
+    if (final !== null && cdr.sip_status !== final)
+      this.#accuse(`${name} says ${cdr.sip_status}, the caller was told ${final}`);
     if (answered !== (cdr.sip_status === 200)) this.#accuse(`${name} says ${cdr.sip_status} and ${cdr.answer_time}`);
     if (!answered && pair !== 'failed/shutdown' && pair !== (meanings[cdr.sip_status] ?? 'failed/error')) {
       this.#accuse(`${name} says ${pair} for ${cdr.sip_status}`);

@@ -25,7 +25,12 @@ export class DescriptionBook {
     if (message.body.length === 0 || !message.headers.get('Content-Type')?.includes('sdp')) return;
     const text = new TextDecoder().decode(message.body);
     const ourTag = message.kind === 'request' ? message.fromTag : message.toTag;
-    const dialog = `${message.callId} ${ourTag}`;
+    const phoneTag = message.kind === 'request' ? message.toTag : message.fromTag;
+    const begun = `${message.callId} ${ourTag}`;
+    const dialog = phoneTag === null ? begun : `${begun} ${phoneTag}`;
+    // Each dialog that an INVITE of ours makes begins with what that has said.
+    const beginning = this.#sessions.get(begun);
+    if (beginning && !this.#sessions.has(dialog)) this.#sessions.set(dialog, { ...beginning });
     this.#seeSession(dialog, text);
     if (message.kind === 'response') {
       const answer = `${message.topVia.params.get('branch')} ${ourTag}`;

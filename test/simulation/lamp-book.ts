@@ -30,6 +30,8 @@ export class LampBook {
   readonly #accuse: (fault: string) => void;
   readonly #legs = new Map<string, LegFacts>();
   readonly #subscriptions = new Map<string, Told>();
+  /** By the branch of each NOTIFY. */
+  readonly #waiting = new Map<string, Told>();
 
   constructor(clock: Clock, accuse: (fault: string) => void) {
     this.#clock = clock;
@@ -46,14 +48,16 @@ export class LampBook {
   /** Takes note of what arrives. */
   hear(message: SipMessage): void {
     if (message.kind === 'request' || message.status < 200 || message.cseq.method !== 'NOTIFY') return;
-    const told = this.#subscriptions.get(`${message.callId} ${message.fromTag}`);
-    if (told?.outstanding?.branch === branchOf(message)) told.outstanding = null;
+    const branch = branchOf(message);
+    const told = this.#waiting.get(branch);
+    if (told?.outstanding?.branch === branch) told.outstanding = null;
   }
 
   /** Takes note of what the exchange sends. */
   say(message: SipMessage): void {
     if (message.kind === 'response' || message.method !== 'NOTIFY') return;
-    const name = `${message.callId} ${message.fromTag}`;
+    // A dialog may have several: those that its REFERs have made.
+    const name = `${message.callId} ${message.fromTag} ${message.headers.get('Event')}`;
     const told = this.#subscriptions.get(name) ?? { texts: new Map(), outstanding: null };
     this.#subscriptions.set(name, told);
     const text = new TextDecoder().decode(message.body);
@@ -68,6 +72,7 @@ export class LampBook {
       this.#accuse(`NOTIFY ${number} of ${name} was sent while another was on its way`);
     }
     told.outstanding = { branch: branchOf(message), at: now };
+    this.#waiting.set(branchOf(message), told);
     if (message.headers.get('Content-Type') === 'application/dialog-info+xml') {
       this.#read(message, text, told.texts.size, name);
     }

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { simulate } from './simulate.ts';
 
 const usage = `npm run simulate -- --seeds N [--from K]     plays N stories, the first with seed K (1)
+    --counts                                 and tells how often phones and exchange asked what, and what was answered
 npm run simulate -- --seed K [--verbose]     plays one, with every message of the exchange
 `;
 
@@ -10,6 +11,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    counts: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -34,14 +36,19 @@ async function play(from: number, count: number): Promise<void> {
   let failed = 0;
   let calls = 0;
   let deliveries = 0;
+  const counts = new Map<string, number>();
   for (let seed = from; seed < from + count; seed++) {
     const result = await simulate(seed, trace);
     calls += result.calls;
     deliveries += result.deliveries;
+    for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
     if (result.faults.length === 0) continue;
     failed++;
     process.stdout.write(`seed ${seed} (npm run simulate -- --seed ${seed} --verbose):\n`);
     for (const fault of result.faults.slice(0, 5)) process.stdout.write(`  ${fault}\n`);
+  }
+  if (values.counts) {
+    for (const what of [...counts.keys()].toSorted()) process.stdout.write(`${counts.get(what)} ${what}\n`);
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stdout.write(

@@ -7,6 +7,9 @@ import type { Chance } from './chance.ts';
 /** Numbers with an account. Some have several phones, some none. */
 const users = ['1001', '1002', '1003', '1004', '1005'] as const;
 
+/** What every phone allows. */
+const allowed = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY, MESSAGE';
+
 export interface PhoneSetting {
   readonly number: string;
   readonly transport: TransportName;
@@ -15,6 +18,13 @@ export interface PhoneSetting {
   /** The share of 2xx that it acknowledges. */
   readonly acks: number;
   readonly obeysCancel: boolean;
+  /** Whether it knows reliable provisional responses as a caller. */
+  readonly reliable: 'no' | 'supported' | 'required';
+  /** The share of reliable provisional responses that it acknowledges at once. */
+  readonly pracks: number;
+  /** Its Allow; null where it says nothing. */
+  readonly allow: string | null;
+  /** Its session timers. */
   readonly timer: TimerHabits | null;
 }
 
@@ -54,7 +64,10 @@ export function settingOf(seed: number, chance: Chance): Setting {
         sip: {
           max_concurrent_calls: chance.pick([100, 100, 100, 4, 2]),
           max_call_duration: chance.pick([14_400, 14_400, 60, 10]),
-          timers: { invite_timeout: chance.pick([60, 20, 5]), session_expires: chance.pick([1800, 90, 90]) },
+          timers: {
+            invite_timeout: chance.pick([60, 20, 5]),
+            session_expires: chance.pick([1800, 90, 90, 0]),
+          },
         },
         registrar: { auth: chance.pick(['digest', 'none']), max_expires: 600, default_expires: 600 },
         media: {
@@ -99,17 +112,35 @@ function phonesOf(number: string, chance: Chance): readonly PhoneSetting[] {
         [1, 0],
       ]),
       obeysCancel: chance.happens(0.93),
-      timer: chance.happens(0.5) ? timerOf(chance) : null,
+      reliable: chance.weighted<PhoneSetting['reliable']>([
+        [4, 'no'],
+        [6, 'supported'],
+        [1, 'required'],
+      ]),
+      pracks: chance.weighted([
+        [8, 1],
+        [2, 0.5],
+        [1, 0],
+      ]),
+      allow: chance.pick([
+        null,
+        allowed,
+        allowed,
+        `${allowed}, UPDATE`,
+        `${allowed}, UPDATE`,
+        `${allowed}, UPDATE, PRACK`,
+      ]),
+      timer: chance.happens(0.4) ? timerOf(chance) : null,
     };
   });
 }
 
-/** Short enough that nothing of it is left when a story has been over for two minutes. */
 function timerOf(chance: Chance): TimerHabits {
   return {
-    interval: 90,
-    refresher: chance.pick(['phone', 'exchange']),
-    method: chance.pick(['UPDATE', 'INVITE']),
+    interval: chance.pick([90, 90, 120, 600]),
+    ...(chance.happens(0.2) ? { minimum: chance.pick([90, 100, 600]) } : {}),
+    ...(chance.happens(0.6) ? { refresher: chance.pick(['phone', 'exchange'] as const) } : {}),
+    method: chance.pick(['UPDATE', 'INVITE'] as const),
   };
 }
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '../../src/base/index.ts';
 import { complainingLog } from '../support/complaining-log.ts';
+import type { PhoneCall } from '../world/phone-call.ts';
 import { World } from '../world/world.ts';
+import { numbers, type Provocation, type Stage } from './actor.ts';
 import { CallBook } from './call-book.ts';
 import { Chance } from './chance.ts';
 import { Player } from './player.ts';
@@ -16,6 +18,8 @@ export interface SimulationResult {
   readonly digest: string;
   readonly calls: number;
   readonly deliveries: number;
+  /** How often what was asked, by whom and with which answer. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 export interface SimulationOptions {
@@ -35,7 +39,11 @@ const longestBinding = 600_000;
  * follow from `seed` alone. Tells what was broken of:
  *
  * - every INVITE that arrives gets exactly one final response, within 200 ms a first one;
- * - every call has one start, one end and one record, that agrees with what the caller was told;
+ * - every other request of a phone is answered, always with the same words;
+ * - every call has one start, one end and one record, that agrees with what the caller was told and names the call that
+ *   it came of; each end of a call goes forward only, and ends;
+ * - reliable provisional responses are numbered one by one, and no 2xx overtakes what they say of the session;
+ * - every transfer is reported on to its end, as long as the phone that asked for it is in the call;
  * - no answer changes inside a dialog; session id and version are as RFC 3264 §8 wants them;
  * - nothing of one side's topology comes up on the other; no message goes to a stranger;
  * - who watches is told what there is in that moment, one NOTIFY after the other;
@@ -77,7 +85,7 @@ class Story {
     for (const each of setting.phones) {
       const { number, transport, contact } = each;
       const phone = await world.phone(number, { transport, ...(contact === null ? {} : { contact }) });
-      story.#players.push(new Player(phone, each, { chance, provoke: (what) => story.#provoke(what) }));
+      story.#players.push(new Player(phone, each, story.#stage));
     }
     return story;
   }
@@ -139,8 +147,8 @@ class Story {
       this.#world.run(settling);
     }
     this.#checkNothingIsLeft();
-    this.#witness.conclude();
-    this.#calls.conclude(this.#witness.finals());
+    this.#witness.conclude(this.#calls.ids);
+    this.#calls.conclude(this.#witness.finals(), this.#witness.takeovers());
     this.#checkPhones();
     if (exchange.transport.counters.defects > 0) this.#accuse(`${exchange.transport.counters.defects} defects`);
     for (const { to } of network.toNobody)
@@ -161,6 +169,7 @@ class Story {
       digest: this.#hash.digest('hex'),
       calls: this.#calls.calls,
       deliveries: this.#deliveries,
+      counts: this.#witness.counts,
     };
   }
 
@@ -180,11 +189,28 @@ class Story {
       [2, () => player.register()],
       [4, () => player.watch(numbers)],
       [1, () => player.publish()],
+      [1, () => player.write(numbers)],
+      [4, () => player.pickUp()],
       [1, () => player.wander()],
       [trouble, () => this.#cutOff(player)],
       [trouble, () => this.#disconnect(player)],
       [trouble, () => player.forget()],
+      [2 * trouble, () => this.#crash(player)],
     ])();
+  }
+
+  /** A phone loses its power, and is there again later, as if nothing had been. */
+  #crash(player: Player): void {
+    const { network, clock } = this.#world;
+    const { address } = player.phone;
+    player.forget();
+    network.partition(address);
+    network.disconnect(address);
+    clock.after(this.#chance.pick([100, 2000, 20_000]), () => {
+      network.heal(address);
+      player.forget();
+      if (this.#chance.happens(0.8)) player.register();
+    });
   }
 
   #cutOff(player: Player): void {
@@ -201,21 +227,29 @@ class Story {
     if (this.#chance.happens(0.7)) this.#world.clock.after(this.#chance.between(0, 3000), () => player.register());
   }
 
+  get #stage(): Stage {
+    return { chance: this.#chance, provoke: (what) => this.#provoke(what), anyCall: () => this.#anyCall() };
+  }
+
+  #anyCall(): PhoneCall | null {
+    const calls = this.#players.flatMap(({ phone }) => phone.calls.filter(({ state }) => state !== 'over'));
+    return calls.length > 0 ? this.#chance.pick(calls) : null;
+  }
+
   /** What crosses what another does: within the time that a datagram takes. */
-  #provoke(what: 'answer' | 'hang up'): void {
+  #provoke(what: Provocation): void {
     const chance = this.#chance;
     if (!chance.happens(0.2)) return;
-    const able = (call: { direction: string; state: string }) =>
+    const able = (call: PhoneCall) =>
       what === 'answer' ? call.direction === 'out' && call.state === 'trying' : call.state === 'talking';
-    const player = chance.pick(this.#players);
-    const candidates = this.#players.flatMap((each) =>
-      each.phone.calls.filter(able).map((call) => ({ player: each, call })),
+    const candidates = this.#players.flatMap((player) =>
+      player.phone.calls.filter(able).map((call) => ({ player, call })),
     );
-    if (candidates.length === 0 || !player) return;
-    const { player: who, call } = chance.pick(candidates);
-    this.#world.clock.after(chance.between(0, this.#setting.longestDelay), () => {
-      if (!who.phone.calls.includes(call)) return;
-      if (what === 'answer') who.cancel(call);
+    if (candidates.length === 0) return;
+    const { player, call } = chance.pick(candidates);
+    player.later(chance.between(0, this.#setting.longestDelay), call, () => {
+      if (what === 'answer') player.cancel(call);
+      else if (what === 'change') player.change(call);
       else if (call.state === 'talking') call.hangUp();
     });
   }
@@ -255,5 +289,4 @@ class Story {
   }
 }
 
-const numbers = ['1001', '1002', '1003', '1004', '1005'];
 const oddities = ['1099', 'tel:+1002', 'tel:1003', 'sip:1001@198.51.100.7', 'sip:10.0.0.1', 'urn:service:sos'];

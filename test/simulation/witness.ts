@@ -2,10 +2,15 @@ import type { Clock } from '../../src/base/index.ts';
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { parseMessage, type SipMessage, type SipRequest, type SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
+import { AnswerBook } from './answer-book.ts';
 import { DescriptionBook } from './description-book.ts';
 import { DialogBook } from './dialog-book.ts';
 import { LampBook } from './lamp-book.ts';
+import { LegBook } from './leg-book.ts';
+import { ReferBook } from './refer-book.ts';
+import { ReliableBook } from './reliable-book.ts';
 import { SecretBook } from './secret-book.ts';
+import { Tally } from './tally.ts';
 
 /** An INVITE that reached the exchange, and what became of it. */
 interface Received {
@@ -28,10 +33,16 @@ export class Witness {
   readonly #accuse: (fault: string) => void;
   readonly #neighbours: ReadonlySet<string>;
   readonly #invites = new Map<string, Received>();
+  readonly #takeovers = new Set<string>();
   readonly #descriptions: DescriptionBook;
   readonly #dialogs: DialogBook;
   readonly #secrets: SecretBook;
   readonly #lamps: LampBook;
+  readonly #answers: AnswerBook;
+  readonly #reliable: ReliableBook;
+  readonly #transfers: ReferBook;
+  readonly #legs: LegBook;
+  readonly #tally = new Tally();
 
   /** `neighbours`: the addresses that the exchange may speak to. */
   constructor(clock: Clock, neighbours: ReadonlySet<string>, accuse: (fault: string) => void) {
@@ -42,15 +53,23 @@ export class Witness {
     this.#dialogs = new DialogBook(clock, accuse);
     this.#secrets = new SecretBook(accuse);
     this.#lamps = new LampBook(clock, accuse);
+    this.#answers = new AnswerBook(accuse);
+    this.#reliable = new ReliableBook(accuse);
+    this.#transfers = new ReferBook(accuse);
+    this.#legs = new LegBook(accuse);
   }
 
   see(direction: 'in' | 'out', flow: Flow, bytes: Uint8Array): void {
     const message = parseMessage(bytes, { stream: flow.transport !== 'udp' });
     this.#secrets.see(direction, message, flow.remote.address, bytes);
+    this.#tally.see(direction, message);
     if (direction === 'in') {
       if (message.kind === 'request') this.#onRequest(message);
       this.#dialogs.hear(message, flow);
       this.#lamps.hear(message);
+      this.#answers.hear(message, flow);
+      this.#reliable.hear(message);
+      this.#transfers.hear(message);
       return;
     }
     if (!this.#neighbours.has(flow.remote.address)) {
@@ -60,11 +79,15 @@ export class Witness {
     this.#descriptions.see(message);
     this.#dialogs.say(message, bytes);
     this.#lamps.say(message);
+    this.#answers.say(message);
+    this.#reliable.say(message, bytes);
+    this.#transfers.say(message);
   }
 
   /** Takes note of what the exchange says has happened. */
   happen(event: PbxEvent): void {
     this.#lamps.happen(event);
+    this.#legs.happen(event);
   }
 
   /** The final response to each INVITE outside a dialog, by Call-ID, but for challenges. */
@@ -76,12 +99,25 @@ export class Witness {
     return finals;
   }
 
-  /** To be asked when all should be over. */
-  conclude(): void {
+  /** How often what was asked. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#tally.counts;
+  }
+
+  /** The Call-IDs of INVITEs that were to take a call which is there already. */
+  takeovers(): ReadonlySet<string> {
+    return this.#takeovers;
+  }
+
+  /** To be asked when all should be over; `calls`: the ids of all calls that there were. */
+  conclude(calls: ReadonlySet<string>): void {
     for (const [key, { callId, final }] of this.#invites) {
       if (!final) this.#accuse(`the INVITE ${key} (Call-ID ${callId}) got no final response`);
     }
     this.#dialogs.conclude();
+    this.#answers.conclude();
+    this.#transfers.conclude();
+    this.#legs.conclude(calls);
   }
 
   #onRequest(request: SipRequest): void {
@@ -96,6 +132,8 @@ export class Witness {
       final: null,
     };
     this.#invites.set(key, received);
+    const pickUp = request.uri.kind === 'sip' && request.uri.user?.startsWith('**');
+    if (pickUp || request.headers.has('Replaces')) this.#takeovers.add(request.callId);
   }
 
   #onResponse(response: SipResponse): void {
