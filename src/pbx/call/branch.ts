@@ -216,7 +216,7 @@ export class Branch implements Disposable {
     const { leg, report, target } = this;
     const { extension } = target;
     const displayName = this.#context.displayName(extension);
-    return { party: 'callee', extension, displayName, dialog, leg, report };
+    return { party: 'callee', extension, displayName, anonymous: false, dialog, leg, report };
   }
 
   [Symbol.dispose](): void {

@@ -5,9 +5,10 @@ import type { Directory } from '../directory/index.ts';
 import { dialledNumber } from '../routing/index.ts';
 import { Call, type CallState } from './call.ts';
 import type { CallContext } from './call-context.ts';
-import type { Calls, FoundDialog, Person } from './calls.ts';
+import type { Calls, FoundDialog } from './calls.ts';
 import { checkHops, type IsOurs } from './hops.ts';
-import { type Sender, senderOf } from './sender.ts';
+import type { Person } from './identity.ts';
+import { personOf, type Sender, senderOf } from './sender.ts';
 
 export interface CallServiceOptions {
   readonly context: CallContext;
@@ -81,7 +82,7 @@ export class CallService {
     if (caller === null) return;
     // The phone comes again with what we want: that is the call.
     context.userAgent.checkSession(request);
-    if (this.#takeOver(transaction, { extension: caller.caller, displayName: caller.callerName })) return;
+    if (this.#takeOver(transaction, personOf(caller))) return;
     const plan = context.dialPlan.plan(request.uri);
     const call = this.#open({
       callerSipCallId: request.callId,

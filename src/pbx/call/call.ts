@@ -9,13 +9,15 @@ import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
 import { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
-import { type CallHost, type Calls, type FoundDialog, names, type Parties, type Person } from './calls.ts';
+import { type CallHost, type Calls, type FoundDialog, names, type Parties } from './calls.ts';
 import { Conversation, notYet } from './conversation.ts';
 import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
+import { type Person, shownAs } from './identity.ts';
 import { answerInvite } from './invited-side.ts';
 import { InvitingCaller } from './inviting-caller.ts';
 import { dialogFacts, LegReport } from './leg-report.ts';
+import { personOf } from './sender.ts';
 import { refusalOfMedia, sdpOf } from './session-body.ts';
 import { SessionRefresh } from './session-refresh.ts';
 import { Setup } from './setup.ts';
@@ -152,8 +154,8 @@ export class Call implements CallHost {
           remote: { number: parties.callee, displayName: this.context.displayName(parties.callee) },
         });
         try {
-          const caller = { extension: parties.caller, displayName: parties.callerName };
-          this.#callerEnd = new InvitingCaller({ host: this, invite, offer, parties: caller, report: this.#calling });
+          const caller = personOf(parties);
+          this.#callerEnd = new InvitingCaller({ host: this, invite, offer, person: caller, report: this.#calling });
         } catch (error) {
           const refusal = refusalOfMedia(error);
           if (!(refusal instanceof SipError)) throw error;
@@ -287,7 +289,7 @@ export class Call implements CallHost {
                 ? ownAnswer(negotiation, other.leg.negotiation)
                 : offerFor(other.leg.negotiation, negotiation),
           });
-          const ending = hungUp('system', 'normal', `Replaced by a phone of ${person.extension}`);
+          const ending = hungUp('system', 'normal', `Replaced by a phone of ${shownAs(person).number}`);
           this.connected(caller, moved(from.handOver(party, ending), 'callee', this, person));
           this.answered();
           this.#conversation?.renegotiate('callee');

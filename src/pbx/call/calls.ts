@@ -8,6 +8,7 @@ import type { CallMedia } from './call-media.ts';
 import type { CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import type { Conversation } from './conversation.ts';
+import type { Person } from './identity.ts';
 import type { RequestTaker, Side } from './side.ts';
 
 /** Who calls whom, as phones are shown it. */
@@ -15,13 +16,9 @@ export interface Parties {
   /** The number of the authenticated extension. */
   readonly caller: string;
   readonly callerName: string | null;
+  /** Whether the caller wants to be unknown to whom it calls. */
+  readonly anonymous: boolean;
   readonly callee: string;
-}
-
-/** The extension whose phone sends a request. */
-export interface Person {
-  readonly extension: string;
-  readonly displayName: string | null;
 }
 
 /** What the parts of a call, and other calls, ask of it. */

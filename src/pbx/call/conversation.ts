@@ -114,7 +114,9 @@ export class Conversation {
       ready: () => other.leg.negotiation.remote !== null,
       request: () => ({
         ...sdpBody(offerFor(other.leg.negotiation, side.leg.negotiation)),
-        headers: this.#context.assertedIdentity(other.extension, other.displayName, side.dialog.flow),
+        headers: other.anonymous
+          ? {}
+          : this.#context.assertedIdentity(other.extension, other.displayName, side.dialog.flow),
       }),
       user: {
         onAgreed: (response) => {

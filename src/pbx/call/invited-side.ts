@@ -2,8 +2,9 @@ import type { SessionDescription } from '../../sdp/index.ts';
 import { SdpError } from '../../sdp/index.ts';
 import { SipError, type SipRequest } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
-import type { CallHost, Person } from './calls.ts';
+import type { CallHost } from './calls.ts';
 import { broken } from './ending.ts';
+import { type Person, shownAs } from './identity.ts';
 import { Leg } from './leg.ts';
 import { dialogFacts, LegReport } from './leg-report.ts';
 import { refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
@@ -30,7 +31,7 @@ export function answerInvite(options: {
   try {
     if (offer) leg.negotiation.receiveOffer(offer);
     const body = sdpBody(options.agree(leg));
-    const invite = context.userAgent.receiveInvite(transaction, remote.extension, {
+    const invite = context.userAgent.receiveInvite(transaction, shownAs(remote).number, {
       onCancel: () => {},
       onUnacknowledged: () => {},
       dialog: dialogUser(party, call, context.userAgent),
@@ -40,7 +41,7 @@ export function answerInvite(options: {
       extension: person.extension,
       direction: 'initiator',
       dialog: dialogFacts(invite.dialog),
-      remote: { number: remote.extension, displayName: remote.displayName },
+      remote: shownAs(remote),
     });
     report.update({ state: 'confirmed' });
     invite.accept(body, {

@@ -19,6 +19,7 @@ import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { broken, reasonOf } from './ending.ts';
+import type { Person } from './identity.ts';
 import { Leg, newSessionId } from './leg.ts';
 import { dialogFacts, type LegReport } from './leg-report.ts';
 import { type Body, refusalOfMedia, sdpBody, sdpOf } from './session-body.ts';
@@ -54,7 +55,7 @@ export class InvitingCaller implements CallerEnd {
   readonly side = null;
   readonly #host: InvitingCallerHost;
   readonly #invite: IncomingInvite;
-  readonly #parties: { readonly extension: string; readonly displayName: string | null };
+  readonly #person: Person;
   /** The offer in the INVITE; without one we offer, in a reliable 183 or in the 200. */
   readonly #offer: SessionDescription | null;
   /** The leg as it was when the INVITE had come: each further dialog begins there. */
@@ -76,13 +77,13 @@ export class InvitingCaller implements CallerEnd {
     readonly host: InvitingCallerHost;
     readonly invite: IncomingInvite;
     readonly offer: SessionDescription | null;
-    readonly parties: { readonly extension: string; readonly displayName: string | null };
+    readonly person: Person;
     readonly report: LegReport;
   }) {
     this.#host = options.host;
     this.#invite = options.invite;
     this.#offer = options.offer;
-    this.#parties = options.parties;
+    this.#person = options.person;
     this.report = options.report;
     this.leg = new Leg(options.host.context, options.invite.transaction.flow);
     if (this.#offer) this.leg.negotiation.receiveOffer(this.#offer);
@@ -238,7 +239,7 @@ export class InvitingCaller implements CallerEnd {
   }
 
   #side(dialog: Dialog): Side {
-    return { party: 'caller', ...this.#parties, dialog, leg: this.leg, report: this.report };
+    return { party: 'caller', ...this.#person, dialog, leg: this.leg, report: this.report };
   }
 
   /** The caller's answer to an offer in our 200, and perhaps to that of the callee: only now that can be acknowledged. */

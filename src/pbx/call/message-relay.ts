@@ -7,7 +7,8 @@ import type { Target } from '../routing/index.ts';
 import { type BranchRefusal, bestResponse } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import { checkHops, type IsOurs, maxForwardsOf } from './hops.ts';
-import { type Sender, senderOf } from './sender.ts';
+import { shownAddress } from './identity.ts';
+import { personOf, type Sender, senderOf } from './sender.ts';
 
 /** How a MESSAGE ended: a phone took it, every phone refused it, no phone could be asked or answered, or we refused it. */
 export type MessageOutcome = 'delivered' | 'refused' | 'unreachable' | 'rejected';
@@ -124,7 +125,7 @@ export class MessageRelay {
     });
     return {
       ...target,
-      from: { displayName: sender.callerName, uri: sipUri({ user: sender.caller, host, port }), params: noParams },
+      from: shownAddress(personOf(sender), { host, port }),
       to: { displayName: null, uri: sipUri({ user: callee, host, port }), params: noParams },
       maxForwards: maxForwardsOf(request) - 1,
       headers: Object.fromEntries(fields),

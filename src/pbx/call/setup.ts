@@ -2,7 +2,6 @@ import { Scope } from '../../base/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import {
   MaxBreadth,
-  type NameAddress,
   noParams,
   type ReplacesValue,
   SipError,
@@ -16,11 +15,13 @@ import type { BranchRefusal } from './best-response.ts';
 import { Branch } from './branch.ts';
 import type { CalledPhone } from './call-record.ts';
 import type { CallerEnd } from './caller-end.ts';
-import { type CallHost, names, type Parties, type Person } from './calls.ts';
+import { type CallHost, names, type Parties } from './calls.ts';
 import { answerWithin } from './conversation.ts';
 import { refused } from './ending.ts';
 import { Fork } from './fork.ts';
+import { type Person, shownAddress, shownAs } from './identity.ts';
 import { answerInvite } from './invited-side.ts';
+import { personOf } from './sender.ts';
 import { refusalOfMedia } from './session-body.ts';
 import type { Side } from './side.ts';
 
@@ -94,13 +95,12 @@ export class Setup implements Disposable {
    */
   pickUp(transaction: ServerTransaction, person: Person): void {
     if (this.#answered) throw new SipError(481);
-    const { caller, callerName } = this.#parties;
     const callee = answerInvite({
       call: this.#host,
       party: 'callee',
       transaction,
       person,
-      remote: { extension: caller, displayName: callerName },
+      remote: personOf(this.#parties),
       agree: (leg) => this.#caller.agreeWith(leg),
     });
     this.#pickedUpBy = { sipCallId: transaction.request.callId, address: transaction.flow.remote.address };
@@ -116,7 +116,7 @@ export class Setup implements Disposable {
 
   #call(target: Target, maxBreadth: number | null): Branch {
     const { context, log } = this.#host;
-    const { caller, callerName, callee } = this.#parties;
+    const caller = personOf(this.#parties);
     const host = context.identityHost(target.flow);
     const post = (name: string, run: () => void, late?: () => void): void =>
       this.#host.post({ name, run, ...(late ? { late } : {}) });
@@ -125,9 +125,9 @@ export class Setup implements Disposable {
       callId: this.#host.id,
       target,
       offer: (leg) => this.#caller.offerTo(leg),
-      from: address(callerName, caller, host),
-      to: address(null, callee, host),
-      callerNumber: caller,
+      from: shownAddress(caller, host),
+      to: { displayName: null, uri: sipUri({ user: this.#parties.callee, ...host }), params: noParams },
+      callerNumber: shownAs(caller).number,
       maxForwards: this.#maxForwards,
       headers: { ...this.#headers, ...(maxBreadth === null ? {} : { [MaxBreadth.name]: String(maxBreadth) }) },
       requests: this.#host,
@@ -272,14 +272,6 @@ function hangUp(response: SipResponse, dialog: Dialog, headers: Readonly<Record<
   const { number } = response.cseq;
   if (!dialog.hasAcknowledged(number)) dialog.ack(number);
   dialog.bye(headers);
-}
-
-function address(
-  displayName: string | null,
-  user: string,
-  { host, port }: { readonly host: string; readonly port: number | null },
-): NameAddress {
-  return { displayName, uri: sipUri({ user, host, port }), params: noParams };
 }
 
 /** Silence is a 408 (RFC 3261 §16.8), a phone that can't be reached at all is not there. */

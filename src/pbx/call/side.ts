@@ -3,16 +3,15 @@ import { type SipRequest, sameUri, type Uri } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { DialPlan } from '../routing/index.ts';
 import type { CallContext } from './call-context.ts';
+
+import { type Person, shownAs } from './identity.ts';
 import type { Leg } from './leg.ts';
 import type { LegReport } from './leg-report.ts';
 import type { Step } from './step.ts';
 
 /** One phone's end of a call: its dialog with us, and what its media needs. */
-export interface Side {
+export interface Side extends Person {
   readonly party: 'caller' | 'callee';
-  /** The number of the extension whose phone it is. */
-  readonly extension: string;
-  readonly displayName: string | null;
   readonly dialog: Dialog;
   readonly leg: Leg;
   /** What lamps show of it. */
@@ -42,10 +41,10 @@ export function moved(
   side: Side,
   party: 'caller' | 'callee',
   call: RequestTaker & { readonly id: string; readonly context: CallContext },
-  partner: { readonly extension: string; readonly displayName: string | null } | null,
+  partner: Person | null,
 ): Side {
   side.dialog.user = dialogUser(party, call, call.context.userAgent);
-  const remote = partner && { number: partner.extension, displayName: partner.displayName };
+  const remote = partner && shownAs(partner);
   side.report.update({ callId: call.id, ...(remote ? { remote } : {}) });
   return { ...side, party };
 }

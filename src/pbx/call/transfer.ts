@@ -2,7 +2,6 @@ import { canTalk } from '../../sdp/index.ts';
 import { ReferSubscription } from '../../sip/dialog/index.ts';
 import {
   formatNameAddress,
-  noParams,
   ReferredBy,
   ReferTo,
   Replaces,
@@ -18,6 +17,7 @@ import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
 import type { CallHost, FoundDialog } from './calls.ts';
 import { hungUp, refused } from './ending.ts';
+import { shownAddress, shownAs } from './identity.ts';
 import { moved, type Side } from './side.ts';
 import { TransferredCaller } from './transferred-caller.ts';
 
@@ -118,8 +118,9 @@ export class Transfer {
     });
     this.#attempt = { call, caller };
     const { host, port } = context.identityHost(remaining.dialog.flow);
-    const referredBy = { displayName: null, uri: sipUri({ user: this.#from.extension, host, port }), params: noParams };
-    const parties = { caller: remaining.extension, callerName: remaining.displayName, callee: plan.callee };
+    const referredBy = shownAddress({ ...this.#from, displayName: null }, { host, port });
+    const { extension, displayName, anonymous } = remaining;
+    const parties = { caller: extension, callerName: displayName, anonymous, callee: plan.callee };
     call.ringFor(caller, parties, plan, { [ReferredBy.name]: formatNameAddress(referredBy) });
   }
 
@@ -137,7 +138,7 @@ export class Transfer {
     const joined = this.#call.calls.open(this.#factsOf(target.extension));
     found.call.record.linkWith(joined.facts.linkedId ?? this.#call.id);
     const ending = (party: 'caller' | 'callee', to: Side): Ending =>
-      hungUp(party, 'normal', `Transferred to ${to.extension}`);
+      hungUp(party, 'normal', `Transferred to ${shownAs(to).number}`);
     const caller = this.#call.handOver(this.#remaining.party, ending(this.referrer, target));
     const callee = found.call.handOver(target.party, ending(found.party, this.#remaining));
     join(joined, caller, callee);

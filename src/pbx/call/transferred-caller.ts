@@ -7,6 +7,7 @@ import type { Branch } from './branch.ts';
 import type { CallerEnd } from './caller-end.ts';
 import type { CallHost } from './calls.ts';
 import { hungUp, reasonOf } from './ending.ts';
+import { shownAs } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { moved, type Side } from './side.ts';
 
@@ -82,11 +83,11 @@ export class TransferredCaller implements CallerEnd {
   connect(callee: Side): Side {
     this.#connected = true;
     if (!this.#own) {
-      const ending = hungUp(this.#referrer, 'normal', `Transferred to ${callee.extension}`);
+      const ending = hungUp(this.#referrer, 'normal', `Transferred to ${shownAs(callee).number}`);
       this.adopt(this.#from.handOver(this.#side.party, ending));
     }
     const side = this.#own!;
-    side.report.update({ remote: { number: callee.extension, displayName: callee.displayName } });
+    side.report.update({ remote: shownAs(callee) });
     this.#subscription.report(200);
     this.#to.post({
       name: 'connected line',
