@@ -107,7 +107,22 @@ describe('a transfer that somebody else overtakes', () => {
     world.run(100);
     expect(alice.log.at(-1)).toBe('BYE');
     world.settles();
-    expect(world.cdrs).toHaveLength(3);
+    expect(world.cdrs).toMatchObject([
+      { status: 'completed', terminated_by: 'system' },
+      { status: 'cancelled', terminated_by: 'system', callee: '1003' },
+      { status: 'completed', callee: '1001', callee_sip_call_id: call.callId, callee_ip: alice.address },
+    ]);
+  });
+
+  test('the exchange stops while the third rings: both records say so', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, carol, answered } = await transferring(world);
+    world.exchange.calls.shutDown();
+    world.run(500);
+    expect(answered.reports.at(-1)).toBe('503 Service Unavailable terminated');
+    expect([alice, bob, carol].map(({ log }) => log.at(-1))).toEqual(['BYE', 'BYE', 'CANCEL']);
+    world.settles();
+    expect(new Set(world.cdrs.map(({ termination_reason }) => termination_reason))).toEqual(new Set(['shutdown']));
   });
 
   test('the caller has not been told yet that the callee has answered: it is asked to try later', async () => {

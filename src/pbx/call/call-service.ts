@@ -69,7 +69,8 @@ export class CallService {
   /** Ends every live call with the reason `shutdown`. */
   shutDown(): void {
     this.#draining = true;
-    for (const call of [...this.#calls.values()]) call.shutDown();
+    // The youngest first: with its first call, a transfer would end for another reason.
+    for (const call of [...this.#calls.values()].toReversed()) call.shutDown();
   }
 
   #onInvite(transaction: ServerTransaction): void {

@@ -7,7 +7,7 @@ import type { CallFacts, Ending } from '../events/index.ts';
 import type { Plan } from '../routing/index.ts';
 import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
-import { CallRecord } from './call-record.ts';
+import { type CalledPhone, CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { type CallHost, type Calls, type FoundDialog, names, type Parties } from './calls.ts';
 import { Conversation, notYet } from './conversation.ts';
@@ -346,7 +346,7 @@ export class Call implements CallHost {
     if (!side || this.#state !== 'ACTIVE') throw new Error('only a call that goes on has a side to hand over');
     this.#finish(ending, {}, party);
     // Somebody else may have come before the transfer that was asked for.
-    this.#transfer?.callOver(null);
+    this.#transfer?.callOver(ending, null);
     return side;
   }
 
@@ -390,7 +390,7 @@ export class Call implements CallHost {
     if (this.#state === 'TERMINATING') return;
     const kept = this.#transfer?.remaining(ending) ?? null;
     this.#finish(ending, words, kept);
-    this.#transfer?.callOver(kept && (this.#conversation?.[kept] ?? null));
+    this.#transfer?.callOver(ending, kept && (this.#conversation?.[kept] ?? null));
   }
 
   /**
@@ -410,7 +410,7 @@ export class Call implements CallHost {
     this.#callerEnd?.end(ending, words);
     const leaving = sides.filter(({ party }) => party !== kept);
     for (const side of leaving) this.#hangUp(side, ending);
-    const callee = this.#setup?.first ?? null;
+    const callee = this.#conversation ? phoneOf(this.#conversation.callee) : (this.#setup?.first ?? null);
     const codec = (sides[0]?.leg ?? this.#callerEnd?.leg)?.codec ?? null;
     this.media.end((ofCaller, ofCallee) =>
       this.record.ended(ending, callee, codec, { caller: ofCaller, callee: ofCallee }),
@@ -434,6 +434,10 @@ export class Call implements CallHost {
     if (this.#transfer?.referrer === side.party) this.#transfer.farewell(bye);
     else bye();
   }
+}
+
+function phoneOf({ dialog }: Side): CalledPhone {
+  return { sipCallId: dialog.state.callId, address: dialog.flow.remote.address };
 }
 
 /** How long the caller wants to wait, in ms (RFC 3261 §13.3.1). A wish that can't be read is none. */

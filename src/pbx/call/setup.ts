@@ -38,8 +38,8 @@ export class Setup implements Disposable {
   readonly #scope = new Scope();
   readonly #fork: Fork;
   #winner: Branch | null = null;
-  /** The phone that has picked up what rang at another. */
-  #pickedUpBy: CalledPhone | null = null;
+  /** Whether another phone has picked up what rang. */
+  #pickedUp = false;
   /** The branch whose early media the caller hears: the first to send any, in its latest early dialog. */
   #heard: { readonly branch: Branch; readonly tag: string } | null = null;
 
@@ -64,9 +64,9 @@ export class Setup implements Disposable {
     );
   }
 
-  /** The branch that answered, else the one that was called first. */
+  /** The phone that was called first. */
   get first(): CalledPhone | null {
-    return this.#pickedUpBy ?? this.#winner ?? this.#fork.first;
+    return this.#fork.first;
   }
 
   /** The extension whose phone rings in this dialog; null when it is none of ours. */
@@ -85,7 +85,7 @@ export class Setup implements Disposable {
   }
 
   get #answered(): boolean {
-    return this.#winner !== null || this.#pickedUpBy !== null;
+    return this.#winner !== null || this.#pickedUp;
   }
 
   /**
@@ -103,7 +103,7 @@ export class Setup implements Disposable {
       remote: personOf(this.#parties),
       agree: (leg) => this.#caller.agreeWith(leg),
     });
-    this.#pickedUpBy = { sipCallId: transaction.request.callId, address: transaction.flow.remote.address };
+    this.#pickedUp = true;
     this.giveUpOthers(elsewhere);
     this.#host.connected(this.#caller.connect(callee), callee);
   }

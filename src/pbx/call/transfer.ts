@@ -86,10 +86,11 @@ export class Transfer {
   }
 
   /** The call has ended; `kept` is the side that was not hung up on. */
-  callOver(kept: Side | null): void {
+  callOver({ party }: Ending, kept: Side | null): void {
     if (!this.pending || !this.#attempt) return;
-    if (kept) this.#attempt.caller.adopt(kept);
-    else this.#attempt.call.end(refused('caller', 487, 'The call that was to be transferred has ended'));
+    if (kept) return this.#attempt.caller.adopt(kept);
+    const by = party === this.#remaining.party ? 'caller' : 'system';
+    this.#attempt.call.end(refused(by, 487, 'The call that was to be transferred has ended'));
   }
 
   /** Runs `bye`, which hangs up on the referrer, when it has heard what became of the transfer (RFC 5589 §6.1). */
