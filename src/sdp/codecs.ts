@@ -65,6 +65,19 @@ export function registeredName(name: string): string {
   return registered.get(name.toLowerCase()) ?? name;
 }
 
+/** What every telephone has (G.711). */
+const plainest: ReadonlySet<string> = new Set(['pcmu', 'pcma']);
+
+/**
+ * The priority by which less is offered, namely what every telephone has, to a phone that has refused `offered`; null
+ * where there is nothing less, or `offered` has none of that.
+ */
+export function plainerPriority(offered: readonly Codec[]): readonly string[] | null {
+  const speech = offered.filter(isSpeech).map(({ name }) => name.toLowerCase());
+  const plain = speech.filter((name) => plainest.has(name));
+  return plain.length > 0 && plain.length < offered.filter((codec) => !isTelephoneEvent(codec)).length ? plain : null;
+}
+
 /** Equal for codecs that are the same, whatever their number and parameters. */
 export function codecKey({ name, clockRate, channels }: Codec): string {
   return `${name.toLowerCase()}/${clockRate}/${channels}`;

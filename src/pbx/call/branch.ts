@@ -35,6 +35,8 @@ export class Branch implements Disposable {
   readonly #context: CallContext;
   /** Whether our INVITE has an offer; without one the phone makes it. */
   readonly #offering: boolean;
+  /** What the phone is offered; null where it makes the offer. */
+  readonly offer: SessionDescription | null;
   /** The leg as it was when the INVITE went out: each dialog begins there. */
   readonly #beginning: LegNegotiation;
   /** What the session has become in each early dialog; a forking proxy makes several of one INVITE. */
@@ -53,6 +55,8 @@ export class Branch implements Disposable {
     readonly context: CallContext;
     readonly callId: string;
     readonly target: Target;
+    /** Codecs that it may be offered, where they are fewer than the exchange has. */
+    readonly codecPriority: readonly string[] | null;
     readonly offer: (leg: LegNegotiation) => SessionDescription | null;
     readonly from: NameAddress;
     readonly to: NameAddress;
@@ -66,10 +70,11 @@ export class Branch implements Disposable {
     const { context, target, user, callerNumber } = options;
     this.target = target;
     this.#context = context;
-    this.leg = new Leg(context, target.flow);
+    this.leg = new Leg(context, target.flow, options.codecPriority ?? undefined);
     this.sipCallId = context.userAgent.newCallId();
     try {
       const offer = options.offer(this.leg.negotiation);
+      this.offer = offer;
       this.#offering = offer !== null;
       this.#beginning = this.leg.negotiation.copy();
       this.#invite = context.userAgent.invite(

@@ -14,10 +14,13 @@ import { refusalOfMedia } from './session-body.ts';
 /** How many phones one call may reach by redirections (3xx) before it is given up. */
 const maxRedirections = 10;
 
+/** Calls one phone; with the codecs of a priority alone, where that is not null. */
+type CallPhone = (target: Target, maxBreadth: number | null, priority: readonly string[] | null) => Branch;
+
 /** The phones that are called at the same time for one call, and what became of those that refused. */
 export class Fork implements Disposable {
   readonly #dialPlan: DialPlan;
-  readonly #call: (target: Target, maxBreadth: number | null) => Branch;
+  readonly #call: CallPhone;
   /** Each branch with its share of the Max-Breadth, null where the caller set none. */
   readonly #branches = new Map<Branch, number | null>();
   readonly #refusals: BranchRefusal[] = [];
@@ -28,7 +31,7 @@ export class Fork implements Disposable {
   constructor(options: {
     readonly dialPlan: DialPlan;
     /** Calls one phone. What it throws as SipError or as a fault of SDP is a refusal. */
-    readonly call: (target: Target, maxBreadth: number | null) => Branch;
+    readonly call: CallPhone;
   }) {
     this.#dialPlan = options.dialPlan;
     this.#call = options.call;
@@ -63,16 +66,27 @@ export class Fork implements Disposable {
     }
     for (const target of fresh) {
       this.#visited.add(formatUri(target.uri));
-      try {
-        const branch = this.#call(target, share);
-        this.#branches.set(branch, share);
-        this.#first ??= branch;
-      } catch (error) {
-        const refusal = refusalOfMedia(error);
-        if (!(refusal instanceof SipError)) throw error;
-        const { status, reason, headers } = refusal;
-        this.#refusals.push({ status, reason, by: 'us', headers });
-      }
+      this.#begin(target, share, null);
+    }
+  }
+
+  /** Calls the phone of `branch` once more in its place, with an offer of the codecs of `priority` alone. */
+  again(branch: Branch, priority: readonly string[]): void {
+    const share = this.#branches.get(branch) ?? null;
+    this.remove(branch);
+    this.#begin(branch.target, share, priority);
+  }
+
+  #begin(target: Target, share: number | null, priority: readonly string[] | null): void {
+    try {
+      const branch = this.#call(target, share, priority);
+      this.#branches.set(branch, share);
+      this.#first ??= branch;
+    } catch (error) {
+      const refusal = refusalOfMedia(error);
+      if (!(refusal instanceof SipError)) throw error;
+      const { status, reason, headers } = refusal;
+      this.#refusals.push({ status, reason, by: 'us', headers });
     }
   }
 

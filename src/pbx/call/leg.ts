@@ -16,8 +16,8 @@ export class Leg implements Disposable {
   generation = 0;
   #over = false;
 
-  /** Throws SipError 503 when no port is left. */
-  constructor(context: CallContext, flow: Flow) {
+  /** `codecPriority` as in LegNegotiation, by default that of the exchange. Throws SipError 503 when no port is left. */
+  constructor(context: CallContext, flow: Flow, codecPriority: readonly string[] = context.codecPriority) {
     const port = context.media.lease(flow.local.address);
     if (!port) throw new SipError(503, 'No Media Port Left', { headers: { 'Retry-After': '5' } });
     this.port = port;
@@ -28,7 +28,7 @@ export class Leg implements Disposable {
       sessionId: newSessionId(context),
       localAddress: context.mediaAddress(flow),
       localPort: port.port,
-      codecPriority: context.codecPriority,
+      codecPriority,
     });
   }
 

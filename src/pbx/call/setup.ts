@@ -1,4 +1,5 @@
 import { Scope } from '../../base/index.ts';
+import { formatSessionDescription, plainerPriority } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import {
   MaxBreadth,
@@ -59,7 +60,7 @@ export class Setup implements Disposable {
     this.#fork = this.#scope.own(
       new Fork({
         dialPlan: options.host.context.dialPlan,
-        call: (target, maxBreadth) => this.#call(target, maxBreadth),
+        call: (...phone) => this.#call(...phone),
       }),
     );
   }
@@ -114,7 +115,7 @@ export class Setup implements Disposable {
     if (this.#fork.size === 0) this.#giveUp();
   }
 
-  #call(target: Target, maxBreadth: number | null): Branch {
+  #call(target: Target, maxBreadth: number | null, codecPriority: readonly string[] | null): Branch {
     const { context, log } = this.#host;
     const caller = personOf(this.#parties);
     const host = context.identityHost(target.flow);
@@ -124,6 +125,7 @@ export class Setup implements Disposable {
       context,
       callId: this.#host.id,
       target,
+      codecPriority,
       offer: (leg) => this.#caller.offerTo(leg),
       from: shownAddress(caller, host),
       to: { displayName: null, uri: sipUri({ user: this.#parties.callee, ...host }), params: noParams },
@@ -181,10 +183,30 @@ export class Setup implements Disposable {
 
   #onRefused(branch: Branch, response: SipResponse): void {
     if (!this.#fork.has(branch) || this.#answered) return;
-    const refusal = this.#fork.redirect(branch, response);
-    if (refusal) return this.#drop(branch, refusal);
+    const plainer = response.status === 488 ? this.#plainerFor(branch, response) : null;
+    if (plainer) {
+      this.#fork.again(branch, plainer);
+    } else {
+      const refusal = this.#fork.redirect(branch, response);
+      if (refusal) return this.#drop(branch, refusal);
+    }
     this.#noteSilence(branch);
     if (this.#fork.size === 0) this.#giveUp();
+  }
+
+  /** The codecs of a second, plainer offer to a phone that has refused the first; null where there is none to make. */
+  #plainerFor({ offer, sipCallId }: Branch, { headers }: SipResponse): readonly string[] | null {
+    const [line] = (offer && /^m=audio.*$/m.exec(formatSessionDescription(offer))) ?? [];
+    const plainer =
+      offer && plainerPriority(offer.media.flatMap((stream) => (stream.kind === 'audio' ? stream.codecs : [])));
+    this.#host.log.warning('a phone has refused what it was offered', {
+      leg: 'callee',
+      sip_call_id: sipCallId,
+      refused: line?.trim() ?? null,
+      warning: headers.get('Warning') ?? null,
+      asked_again: plainer !== null,
+    });
+    return plainer;
   }
 
   /** A branch has come to nothing; with the last one, or a 6xx, the call has. */
