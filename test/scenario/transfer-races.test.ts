@@ -71,6 +71,45 @@ describe('a side goes to another call', () => {
     world.settles();
   });
 
+  test('while it rings for such a re-INVITE: that is cancelled', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, carol, call, answered } = await transferring(world);
+    alice.habits.agrees = false;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    call.agree(call.waiting.at(-1)!, { status: 180 });
+    world.run(50);
+    alice.habits.agrees = true;
+    carol.lastCall.answer(200);
+    world.run(500);
+    expect(alice.log.slice(-4)).toEqual(['INVITE', 'CANCEL', 'INVITE', 'ACK']);
+    expect(directionIn(call.remoteSdp)).toBe('sendrecv');
+    call.hangUp();
+    world.settles();
+  });
+
+  test('while INFOs are on their way both ways: its own is answered, and what it answers no longer counts', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, bob, carol, call, answered } = await transferring(world);
+    alice.habits.agrees = false;
+    bob.habits.agrees = false;
+    call.request('INFO', { body: 'from alice' });
+    answered.request('INFO', { body: 'from bob' });
+    world.run(100);
+    carol.lastCall.answer(200);
+    world.run(100);
+    expect(alice.statuses('INFO')).toEqual([487]);
+    const info = call.waiting.find(({ request }) => request.method === 'INFO');
+    call.agree(info!, { status: 481 });
+    for (const waiting of call.waiting) if (waiting !== info) call.agree(waiting);
+    world.run(500);
+    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: carol.lastCall })).toEqual(['alice', 'bob']);
+    carol.lastCall.hangUp();
+    world.run(100);
+    expect(alice.log.at(-1)).toBe('BYE');
+    world.settles();
+  });
+
   test('whose ACK never comes: the call that it has gone to ends', async () => {
     await using world = await World.start(threeUsers);
     const alice = await world.registered('1001');

@@ -29,6 +29,8 @@ export class Conversation {
   readonly #refer: (from: Side, remaining: Side, transaction: ServerTransaction) => void;
   readonly #changes = new Set<SessionChange>();
   readonly #attempts = new Set<Attempt>();
+  /** INFO and MESSAGE that wait for the other phone's answer. */
+  readonly #relayed = new Set<ServerTransaction>();
 
   constructor(options: {
     readonly caller: Side;
@@ -145,6 +147,8 @@ export class Conversation {
   close(): void {
     for (const change of this.#changes) change.close();
     for (const attempt of this.#attempts) attempt.close();
+    for (const transaction of this.#relayed) transaction.respond(this.#context.userAgent.response(transaction, 487));
+    this.#relayed.clear();
   }
 
   #other(side: Side): Side {
@@ -202,12 +206,13 @@ export class Conversation {
       request.body.length > 0 && type
         ? { body: request.body, contentType: request.headers.get('Content-Type') ?? '' }
         : {};
+    this.#relayed.add(transaction);
     to.dialog.request(
       request.method,
       { ...body, headers },
       {
         onResponse: (response) => {
-          if (response.status < 200) return;
+          if (response.status < 200 || !this.#relayed.delete(transaction)) return;
           if (response.status === 481) return this.#lost(to, transaction);
           // What the phone takes instead, only it can say (RFC 3261 §21.4.13).
           const accept = response.status === 415 ? response.headers.get('Accept') : undefined;
@@ -216,7 +221,8 @@ export class Conversation {
         },
         onFailure: (failure) => {
           // At a timeout whoever asked has given up as well (RFC 4320 §4.2): what comes next finds out who is gone.
-          if (failure === 'transport error') transaction.respond(userAgent.response(transaction, 500));
+          if (this.#relayed.delete(transaction) && failure === 'transport error')
+            transaction.respond(userAgent.response(transaction, 500));
         },
       },
     );

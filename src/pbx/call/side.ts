@@ -44,6 +44,8 @@ export function moved(
   partner: Person | null,
 ): Side {
   side.dialog.user = dialogUser(party, call, call.context.userAgent);
+  // What it has been asked in its first call, nobody wants to hear any more.
+  side.dialog.cancelInvite();
   const remote = partner && shownAs(partner);
   side.report.update({ callId: call.id, ...(remote ? { remote } : {}) });
   return { ...side, party };

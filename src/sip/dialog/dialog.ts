@@ -262,7 +262,7 @@ export class Dialog {
    * that there was none (RFC 3261 §9.1).
    */
   cancelInvite(): void {
-    if (!this.#inviteSent) return;
+    if (this.#inviteSent?.transaction.state !== 'proceeding') return;
     this.#context.transactions.cancel(this.#inviteSent.transaction);
     this.#loseInvite(this.#inviteSent);
   }
