@@ -1,4 +1,4 @@
-import type { Log } from '../../base/index.ts';
+import { formatAddress, type Log } from '../../base/index.ts';
 import { type Dialog, dialogKey } from '../dialog/index.ts';
 import {
   createResponse,
@@ -104,15 +104,20 @@ export class UasCore implements TransactionLayerUser {
     }
   }
 
-  /** The response that refuses `request`: that of a SipError, or 500 for a defect of ours, which is logged. */
+  /** The response that refuses a request: that of a SipError, or 500 for a defect of ours; either is logged. */
   refusal(transaction: ServerTransaction, error: unknown): SipResponse {
     const { request, localTag: toTag } = transaction;
-    if (error instanceof SipError) {
-      return createResponse(request, error.status, { reason: error.reason, headers: error.headers, toTag });
+    const { method, callId } = request;
+    const known = error instanceof SipError || error instanceof SipSyntaxError;
+    if (!known) {
+      this.#log.error('a request could not be answered', { method, sip_call_id: callId, error });
+      return createResponse(request, 500, { toTag });
     }
-    if (error instanceof SipSyntaxError) return createResponse(request, error.status, { reason: error.message, toTag });
-    this.#log.error('a request could not be answered', { method: request.method, sip_call_id: request.callId, error });
-    return createResponse(request, 500, { toTag });
+    const { status } = error;
+    const [reason, headers] = error instanceof SipError ? [error.reason, error.headers] : [error.message, {}];
+    const remote = formatAddress(transaction.flow.remote);
+    this.#log.debug('request refused', { method, sip_call_id: callId, remote, status, reason });
+    return createResponse(request, status, { reason, headers, toTag });
   }
 
   #answering(transaction: ServerTransaction, answer: () => void): void {
