@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { complainingLog } from '../support/complaining-log.ts';
 import type { Phone } from '../world/phone.ts';
 import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, forked, heardWhenBothSpeak, registeredAtLast } from '../world/talk.ts';
+import { called, directionIn, forked, heardWhenBothSpeak, originOf, registeredAtLast } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What crosses a PRACK, and what is lost of it.
@@ -48,6 +48,32 @@ describe('while the 200 waits for the PRACK of the answer (RFC 3262 §3)', () =>
     expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
     world.settles();
     expect(world.cdrs).toMatchObject([{ terminated_by: 'caller', sip_status: 487 }]);
+  });
+
+  test('which is in another dialog: what the caller asks in the first one changes nothing of the session', async () => {
+    await using world = await World.start();
+    const { alice, call, desk, mobile } = await forked(world, { ...reliably, mobile: { codecs: alaw } });
+    alice.habits.pracks = false;
+    desk.lastCall.answer(183, { sdp: desk.media.describe() });
+    world.run(50);
+    const early = call.last;
+    mobile.lastCall.answer(200);
+    world.run(50);
+    call.update({ direction: 'sendonly' });
+    call.request('INFO');
+    world.run(50);
+    expect(alice.statuses('UPDATE')).toEqual([488]);
+    expect(alice.statuses('INFO')).toEqual([500]);
+    expect(mobile.log).not.toContain('INFO');
+    call.prack(early);
+    world.run(50);
+    const answer = call.last;
+    expect(answer.status).toBe(200);
+    expect(answer.toTag).not.toBe(early.toTag);
+    expect(originOf(new TextDecoder().decode(answer.body)).version).toBe(1);
+    expect(directionIn(new TextDecoder().decode(answer.body))).toBe('sendrecv');
+    call.hangUp();
+    world.settles();
   });
 
   test('the callee hangs up: no 200 any more, the INVITE is refused', async () => {

@@ -359,9 +359,10 @@ export class Call implements CallHost {
   }
 
   onRequest(from: 'caller' | 'callee', transaction: ServerTransaction, dialog: Dialog): void {
-    // A PRACK is about what was said before the answer, even where it comes when the callee has picked up.
-    const ofSetup = !this.#conversation || transaction.request.method === 'PRACK';
-    if (ofSetup) this.#setup?.onRequest(from, transaction, dialog);
+    // A PRACK is about what was said before the answer, even where it comes when the callee has picked up; so is what
+    // comes in an early dialog that another has followed.
+    const ofSetup = transaction.request.method === 'PRACK' || dialog !== this.#conversation?.[from].dialog;
+    if (this.#setup && ofSetup) this.#setup.onRequest(from, transaction, dialog);
     else this.#conversation?.onRequest(from, transaction);
   }
 
