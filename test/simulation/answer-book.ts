@@ -10,7 +10,7 @@ interface Asked {
 }
 
 /** What the phone of the other side is to answer; where that keeps silent, so do we (RFC 4320 §4.2). */
-const passedOn: ReadonlySet<string> = new Set(['INFO', 'MESSAGE', 'UPDATE', 'PRACK']);
+const passedOn: ReadonlySet<string> = new Set(['INFO', 'MESSAGE', 'UPDATE']);
 
 /** Every request of a phone is answered at last, and always with the same words. */
 export class AnswerBook {

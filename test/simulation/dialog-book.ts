@@ -143,8 +143,8 @@ export class DialogBook {
   #hearFinal(response: SipResponse): void {
     const asked = this.#asked.get(branchOf(response));
     if (!asked || asked.method !== response.cseq.method) return;
-    // The phone has lost the call (RFC 3261 §12.2.1.2), or only forgotten that it has asked for a transfer.
-    if (response.status === 481 && asked.method !== 'NOTIFY') this.#end(asked.dialog);
+    // The phone has lost the call (RFC 3261 §12.2.1.2); or only forgotten that it has asked for a transfer, or rung.
+    if (response.status === 481 && asked.method !== 'NOTIFY' && asked.method !== 'PRACK') this.#end(asked.dialog);
   }
 
   #end(name: string): void {

@@ -1,12 +1,14 @@
 import type { Clock } from '../../src/base/index.ts';
 import type { LegFacts, PbxEvent } from '../../src/pbx/events/index.ts';
 import type { SipMessage, SipRequest } from '../../src/sip/message/index.ts';
+import type { Flow } from '../../src/sip/transport/index.ts';
 import { readDialogInfo } from '../support/dialog-info.ts';
 
 /** A NOTIFY that has no final answer yet. */
 interface Outstanding {
   readonly branch: string;
   readonly at: number;
+  readonly flow: Flow;
 }
 
 /** The NOTIFYs of one subscription. */
@@ -54,7 +56,7 @@ export class LampBook {
   }
 
   /** Takes note of what the exchange sends. */
-  say(message: SipMessage): void {
+  say(message: SipMessage, flow: Flow): void {
     if (message.kind === 'response' || message.method !== 'NOTIFY') return;
     // A dialog may have several: those that its REFERs have made.
     const name = `${message.callId} ${message.fromTag} ${message.headers.get('Event')}`;
@@ -68,10 +70,10 @@ export class LampBook {
       return;
     }
     const now = this.#clock.now();
-    if (told.outstanding && now - told.outstanding.at < longest) {
+    if (told.outstanding && !told.outstanding.flow.closed && now - told.outstanding.at < longest) {
       this.#accuse(`NOTIFY ${number} of ${name} was sent while another was on its way`);
     }
-    told.outstanding = { branch: branchOf(message), at: now };
+    told.outstanding = { branch: branchOf(message), at: now, flow };
     this.#waiting.set(branchOf(message), told);
     if (message.headers.get('Content-Type') === 'application/dialog-info+xml') {
       this.#read(message, text, told.texts.size, name);

@@ -1,3 +1,4 @@
+import type { ServerTransaction } from '../../src/sip/transaction/index.ts';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { type Actor, nonsense, otherCodecs, type Stage } from './actor.ts';
@@ -181,11 +182,10 @@ export class Player implements Actor {
     this.#wellBehaved = true;
     this.phone.habits.acks = true;
     this.phone.habits.pracks = true;
-    this.phone.habits.agrees = true;
     this.phone.habits.onMessage = 200;
     this.phone.habits.obeysCancel = true;
     for (const call of this.phone.calls) {
-      for (const transaction of call.waiting.splice(0)) call.agree(transaction);
+      for (const transaction of call.waiting.splice(0)) this.#reply(call, transaction);
       if (call.state === 'talking') call.hangUp();
       else if (call.state === 'trying' && call.direction === 'in') call.answer(486);
       else this.cancel(call);
@@ -222,8 +222,16 @@ export class Player implements Actor {
         this.#within.begin(call);
         if (this.#cancelled.has(call)) this.later(this.#chance.between(0, 500), call, () => this.hangUp(call));
       }
-      for (const transaction of call.waiting.splice(0)) this.#within.reply(call, transaction);
+      for (const transaction of call.waiting.splice(0)) this.#reply(call, transaction);
     }
+  }
+
+  #reply(call: PhoneCall, transaction: ServerTransaction): void {
+    // It has hung up; the other side may not have heard of it.
+    const gone = call.state === 'over' && transaction.request.method !== 'BYE';
+    if (gone) call.agree(transaction, { status: 481 });
+    else if (this.#wellBehaved) call.agree(transaction);
+    else this.#within.reply(call, transaction);
   }
 
   #greet(call: PhoneCall): void {

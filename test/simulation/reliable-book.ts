@@ -49,8 +49,9 @@ export class ReliableBook {
       // Where it is refused, only the offer in it is.
       const prack = this.#pracks.get(branchOf(message));
       const said = prack && this.#said.get(prack.dialog);
-      if (!said || prack.number > said.last) this.#accuse(`a PRACK in ${prack?.dialog} was taken that is for nothing`);
-      else if (said.last === prack.number) said.acknowledged = true;
+      if (!said || prack.number > said.last) {
+        if (message.status < 300) this.#accuse(`a PRACK in ${prack?.dialog} was taken that is for nothing`);
+      } else if (said.last === prack.number) said.acknowledged = true;
     }
   }
 

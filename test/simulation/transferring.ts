@@ -36,7 +36,10 @@ export class Transferring {
 
   #blind(call: PhoneCall): void {
     const chance = this.#chance;
-    call.refer(this.#target(), { headers: this.#headers() });
+    const target = chance.happens(0.05)
+      ? `sip:${chance.pick(numbers)}@${this.#actor.phone.server};method=BYE`
+      : this.#target();
+    call.refer(target, { headers: this.#headers() });
     if (chance.happens(0.2)) {
       this.#later(chance.between(0, 3000), call, () => {
         if (call.state === 'talking') call.refer(this.#target(), { headers: this.#headers() });
@@ -75,13 +78,11 @@ export class Transferring {
 
   #target(): string {
     const chance = this.#chance;
-    const { server } = this.#actor.phone;
-    const number = chance.weighted<string>([
+    return chance.weighted<string>([
       [12, chance.pick(numbers)],
       [2, chance.pick(oddTargets)],
       [1, this.#actor.phone.number],
     ]);
-    return chance.happens(0.05) ? `sip:${number}@${server};method=BYE` : number;
   }
 
   #headers(): Readonly<Record<string, string>> {

@@ -78,7 +78,7 @@ export class Witness {
     if (message.kind === 'response') this.#onResponse(message);
     this.#descriptions.see(message);
     this.#dialogs.say(message, bytes);
-    this.#lamps.say(message);
+    this.#lamps.say(message, flow);
     this.#answers.say(message);
     this.#reliable.say(message, bytes);
     this.#transfers.say(message);

@@ -29,6 +29,7 @@ export class PhoneTimer {
   refresher: 'phone' | 'exchange' | null = null;
   #minimum = 0;
   #timers: Timer[] = [];
+  #forgotten = false;
 
   constructor(call: TimedCall) {
     this.#call = call;
@@ -82,6 +83,12 @@ export class PhoneTimer {
     return { ...this.#capabilities(habits), Require: 'timer', 'Session-Expires': `${interval};refresher=${role}` };
   }
 
+  /** The phone has forgotten the call, whatever it still hears of it. */
+  forget(): void {
+    this.stop();
+    this.#forgotten = true;
+  }
+
   stop(): void {
     for (const timer of this.#timers.splice(0)) timer.cancel();
   }
@@ -98,7 +105,7 @@ export class PhoneTimer {
     this.stop();
     this.interval = interval;
     this.refresher = interval === null ? null : refresher;
-    if (interval === null) return;
+    if (interval === null || this.#forgotten) return;
     // A phone that is not refreshed ends the call by itself.
     const patience = 1000 * (interval - Math.min(32, interval / 3));
     this.#timers.push(clock.after(patience, () => this.#call.hangUp()));

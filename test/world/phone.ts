@@ -244,7 +244,7 @@ export class Phone {
 
   /** Loses its calls, as at a power cut. */
   reboot(): void {
-    for (const call of this.calls.splice(0)) call.timer.stop();
+    for (const call of this.calls.splice(0)) call.timer.forget();
   }
 
   /** Subscribes to an event package of a number, or of a URI. */
