@@ -35,6 +35,7 @@ const unbuiltKeys: readonly (readonly [key: string, what: string, read: (config:
   ['media.dscp', 'marking media packets is', ({ media }) => media.dscp],
   ['media.prompts', 'playing sound files is', ({ media }) => media.prompts],
   ['recording', 'recording is', ({ recording }) => recording],
+  ['monitoring.scrape_interval', 'costly gauges are', ({ monitoring }) => monitoring.scrape_interval],
   ['api.allow', 'the REST API is', ({ api }) => api.allow],
   ['api.tls', 'the REST API is', ({ api }) => api.tls],
   ['hep', 'sending to a HEP server is', ({ hep }) => hep],

@@ -405,6 +405,7 @@ describe('warnings', () => {
     ['media: { workers: 2 }', 'media.workers has no effect'],
     ['media: { prompts: ./sounds }', 'media.prompts has no effect'],
     ['recording: { enabled: true }', 'recording has no effect'],
+    ['monitoring: { scrape_interval: 60 }', 'monitoring.scrape_interval has no effect'],
     ['hep: { server: "homer:9060" }', 'hep has no effect'],
     ['storage: { url: "postgres://s3cret@db/pbx" }', 'PostgreSQL is not built yet'],
   ])('%s is accepted with one line', (yaml, words) => {
