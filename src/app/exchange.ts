@@ -156,7 +156,8 @@ export class Exchange {
       codecPriority: config.media.codec_priority,
       mediaAddress: mediaAddressFor(config),
       displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
-      assertedIdentity: (user, displayName, flow) => {
+      assertedIdentity: ({ extension: user, displayName, anonymous }, flow) => {
+        if (anonymous) return {};
         const { host, port } = identityHost(flow, sip.domains);
         const identity = { displayName, uri: sipUri({ user, host, port }), params: noParams };
         return { [PAssertedIdentity.name]: formatNameAddress(identity) };

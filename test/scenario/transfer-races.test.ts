@@ -202,7 +202,34 @@ describe('a transfer that somebody else overtakes', () => {
   });
 });
 
+test('the phone that asked is told over the connection that it has made anew', async () => {
+  await using world = await World.start(threeUsers);
+  const { bob, carol, call, answered } = await transferring(world, { bob: { transport: 'tcp' } });
+  world.network.disconnect(bob.address);
+  world.run(100);
+  bob.register();
+  world.run(100);
+  carol.lastCall.answer(200);
+  world.run(500);
+  expect(answered.reports.at(-1)).toBe('200 OK terminated');
+  expect(bob.log.slice(-2)).toEqual(['NOTIFY', 'BYE']);
+  call.hangUp();
+  world.settles();
+});
+
 describe('picking up', () => {
+  test('what rings at another: the caller is told who has, and the record names its phone', async () => {
+    await using world = await World.start(threeUsers);
+    const { call } = await ringing(world);
+    const carol = await world.registered('1003');
+    const picked = carol.call('**1002');
+    world.run(200);
+    expect(call.last.headers.get('P-Asserted-Identity')).toBe('<sip:1003@10.0.0.1>');
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ callee: '1002', callee_ip: carol.address, callee_sip_call_id: picked.callId }]);
+  });
+
   test('what rings for a phone that is transferred, by an INVITE without an offer: that phone is told when the ACK has answered ours', async () => {
     await using world = await World.start({ users: ['1001', '1002', '1003', '1004'] });
     const { alice, call, answered } = await transferring(world);

@@ -4,6 +4,7 @@ import type { Flow } from '../../sip/transport/index.ts';
 import type { UserAgent } from '../../sip/ua/index.ts';
 import type { EventBus } from '../events/index.ts';
 import type { DialPlan } from '../routing/index.ts';
+import type { Person } from './identity.ts';
 
 /** What calls are bounded by. Times in ms; 0 = no bound. */
 export interface CallLimits {
@@ -29,8 +30,8 @@ export interface CallContext {
   mediaAddress(flow: Pick<Flow, 'local' | 'remote'>): string;
   /** The name of an extension, null where it has none. */
   displayName(extension: string): string | null;
-  /** The fields that tell the phone of `flow` whom it speaks to (RFC 3325, RFC 5876). */
-  assertedIdentity(extension: string, displayName: string | null, flow: Flow): Readonly<Record<string, string>>;
+  /** The fields that tell the phone of `flow` whom it speaks to (RFC 3325, RFC 5876); none where that wants to be unknown. */
+  assertedIdentity(person: Person, flow: Flow): Readonly<Record<string, string>>;
   /** The host in From and To that the peer of `flow` sees. */
   identityHost(flow: Flow): { readonly host: string; readonly port: number | null };
 }

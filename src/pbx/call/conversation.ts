@@ -116,9 +116,7 @@ export class Conversation {
       ready: () => other.leg.negotiation.remote !== null,
       request: () => ({
         ...sdpBody(offerFor(other.leg.negotiation, side.leg.negotiation)),
-        headers: other.anonymous
-          ? {}
-          : this.#context.assertedIdentity(other.extension, other.displayName, side.dialog.flow),
+        headers: this.#context.assertedIdentity(other, side.dialog.flow),
       }),
       user: {
         onAgreed: (response) => {

@@ -13,7 +13,7 @@ import type { Dialog } from '../../sip/dialog/index.ts';
 import { formatUri, SipError, type SipRequest, type SipResponse } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { IncomingInvite } from '../../sip/ua/index.ts';
-import type { Ending } from '../events/index.ts';
+import type { CallFacts, Ending } from '../events/index.ts';
 import type { Branch } from './branch.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
@@ -38,6 +38,7 @@ export interface InvitingCallerHost {
   readonly context: CallContext;
   readonly media: CallMedia;
   readonly log: Log;
+  readonly facts: Pick<CallFacts, 'callee'>;
   post(step: Step): void;
   /** The caller has its 200. */
   answered(): void;
@@ -212,13 +213,19 @@ export class InvitingCaller implements CallerEnd {
   connect(callee: Side): Side {
     this.#callee = callee;
     const host = this.#host;
-    this.#invite.accept(this.#answer, {
-      onSent: () => {
-        host.answered();
-        this.#ackWatch = host.context.clock.after(patienceOfAck, () => this.#missAck());
+    // Somebody else than was called has picked up.
+    const { flow } = this.#invite.dialog;
+    const headers = callee.extension === host.facts.callee ? {} : host.context.assertedIdentity(callee, flow);
+    this.#invite.accept(
+      { ...this.#answer, headers },
+      {
+        onSent: () => {
+          host.answered();
+          this.#ackWatch = host.context.clock.after(patienceOfAck, () => this.#missAck());
+        },
+        onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
       },
-      onAck: (ack) => host.post({ name: 'ACK', run: () => this.#onAck(ack) }),
-    });
+    );
     if (this.leg.negotiation.phase === 'stable' || this.#change) this.leg.generation++;
     if (this.leg.negotiation.phase === 'stable') host.post({ name: 'answered', run: () => this.#match(callee) });
     const { dialog } = this.#invite;

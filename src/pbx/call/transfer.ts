@@ -18,7 +18,7 @@ import type { Ending } from '../events/index.ts';
 import type { CallHost, FoundDialog } from './calls.ts';
 import { hungUp, refused } from './ending.ts';
 import { shownAddress, shownAs } from './identity.ts';
-import { moved, type Side } from './side.ts';
+import { follow, moved, type Side } from './side.ts';
 import { TransferredCaller } from './transferred-caller.ts';
 
 /** How long a phone that has transferred its call may take to answer the last NOTIFY before it is hung up on, in ms. */
@@ -58,7 +58,10 @@ export class Transfer {
     this.#from = from;
     this.referrer = from.party;
     this.#remaining = options.remaining;
-    this.#subscription = new ReferSubscription(from.dialog, transaction.request, wantsNoReports(transaction));
+    this.#subscription = new ReferSubscription(from.dialog, transaction.request, {
+      silent: wantsNoReports(transaction),
+      beforeReport: () => follow(from, options.call.context.dialPlan),
+    });
   }
 
   /** Answers the REFER with 202, does what it asks for, and reports what comes of it. */

@@ -16,16 +16,19 @@ export class ReferSubscription {
   readonly #event: string;
   /** Whether the referrer wants no reports (RFC 4488). */
   readonly #silent: boolean;
+  readonly #beforeReport: () => void;
   #next: { readonly status: number; readonly reason: string } | null = null;
   #last = 0;
   #busy = false;
   #over = false;
   #actions: (() => void)[] = [];
 
-  constructor(dialog: Dialog, refer: SipRequest, silent: boolean) {
+  /** `beforeReport` runs before each: the referrer may be at the end of another flow by then. */
+  constructor(dialog: Dialog, refer: SipRequest, options: { readonly silent: boolean; beforeReport(): void }) {
     this.#dialog = dialog;
     this.#event = dialog.state.referred ? `refer;id=${refer.cseq.number}` : 'refer';
-    this.#silent = silent;
+    this.#silent = options.silent;
+    this.#beforeReport = options.beforeReport;
     dialog.state.referred = true;
   }
 
@@ -51,6 +54,7 @@ export class ReferSubscription {
     this.#next = null;
     if (this.#dialog.ended) return this.#settle();
     this.#busy = true;
+    this.#beforeReport();
     const final = report.status >= 200;
     const done = (): void => {
       this.#busy = false;
