@@ -82,6 +82,31 @@ describe('who wants to be unknown is unknown (RFC 3323, RFC 3325 section 7)', ()
     expect(world.cdrs).toEqual([]);
   });
 
+  test('the own lamp of the caller does not give away whom it calls, nor to whom it is transferred', async () => {
+    await using world = await World.start({ config: { extensions } });
+    const [alice, bob, carol] = [
+      await world.registered('1001'),
+      await world.registered('1002'),
+      await world.registered('1003'),
+    ];
+    const watch = bob.subscribe('1001', 'dialog', { expires: 600 });
+    world.run(100);
+    const call = alice.call('1002', { headers: { Privacy: 'id' } });
+    world.run(2000);
+    const remotes = () => readDialogInfo(watch.last.body).dialogs.map(({ remote }) => remote);
+    expect(remotes()).toEqual([`sip:anonymous@${exchangeIp}`]);
+    carol.habits.onInvite = 'answer';
+    bob.lastCall.answer(200);
+    world.run(2000);
+    bob.lastCall.refer('1003');
+    world.run(3000);
+    expect(carol.log).toContain('ACK');
+    expect(remotes()).toEqual([`sip:anonymous@${exchangeIp}`]);
+    call.hangUp();
+    watch.subscribe({ expires: 0 });
+    world.settles();
+  });
+
   test('a lamp of the callee shows that somebody calls, and not who', async () => {
     await using world = await World.start({ config: { extensions } });
     const [alice, bob, carol] = [

@@ -146,13 +146,14 @@ export class Call implements CallHost {
           return this.end(ending);
         }
         invite.provisional(100, undefined);
-        this.#calling = new LegReport(this.context, {
+        const facts = {
           callId: this.id,
           extension: parties.caller,
           direction: 'initiator',
           dialog: dialogFacts(invite.dialog),
           remote: { number: parties.callee, displayName: this.context.displayName(parties.callee) },
-        });
+        } as const;
+        this.#calling = new LegReport(this.context, facts, parties.anonymous);
         try {
           const caller = personOf(parties);
           this.#callerEnd = new InvitingCaller({ host: this, invite, offer, person: caller, report: this.#calling });

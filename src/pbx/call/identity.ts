@@ -9,7 +9,7 @@ export interface Person {
 }
 
 /** Whom others are shown in the place of somebody who wants to be unknown (RFC 3323 §4.1.1.3). */
-const nobody = { number: 'anonymous', displayName: 'Anonymous' } as const;
+export const nobody = { number: 'anonymous', displayName: 'Anonymous' } as const;
 const nowhere = 'anonymous.invalid';
 
 /** What Privacy may ask for (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1); each leg being a call of ours, all can be done. */

@@ -36,13 +36,14 @@ export function answerInvite(options: {
       onUnacknowledged: () => {},
       dialog: dialogUser(party, call, context.userAgent),
     });
-    const report = new LegReport(context, {
+    const facts = {
       callId: call.id,
       extension: person.extension,
       direction: 'initiator',
       dialog: dialogFacts(invite.dialog),
       remote: shownAs(remote),
-    });
+    } as const;
+    const report = new LegReport(context, facts, person.anonymous);
     report.update({ state: 'confirmed' });
     invite.accept(body, {
       onAck: (ack) => call.post({ name: 'ACK', run: () => takeAnswer(call, leg, ack) }),
