@@ -10,7 +10,7 @@ import { CallMedia } from './call-media.ts';
 import { type CalledPhone, CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { type CallHost, type Calls, type FoundDialog, names, type Parties } from './calls.ts';
-import { Conversation, notYet } from './conversation.ts';
+import { Conversation, lost, notYet } from './conversation.ts';
 import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
 import { type Person, shownAs } from './identity.ts';
@@ -373,6 +373,10 @@ export class Call implements CallHost {
 
   onMoved(from: 'caller' | 'callee', dialog: Dialog): void {
     this.#conversation?.onMoved(from, dialog);
+  }
+
+  onLost(from: 'caller' | 'callee'): void {
+    this.end(lost(from));
   }
 
   onUnacknowledged(from: 'caller' | 'callee'): void {

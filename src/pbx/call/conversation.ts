@@ -126,11 +126,11 @@ export class Conversation {
         },
         onRefused: ({ status }: SipResponse) => {
           if (status === 481) side.dialog.end();
-          if (status === 481 || status === 408) return this.#end(lost(side));
+          if (status === 481 || status === 408) return this.#end(lost(side.party));
           over();
         },
         onFailure: (failure: Failure) => {
-          if (failure === 'timeout') return this.#end(lost(side));
+          if (failure === 'timeout') return this.#end(lost(side.party));
           over();
         },
         onHopeless: over,
@@ -210,8 +210,12 @@ export class Conversation {
       { ...body, headers },
       {
         onResponse: (response) => {
-          if (response.status < 200 || !this.#relayed.delete(transaction)) return;
-          if (response.status === 481) return this.#lost(to, transaction);
+          if (response.status < 200) return;
+          const waiting = this.#relayed.delete(transaction);
+          if (waiting && response.status === 481) transaction.respond(userAgent.response(transaction, 481));
+          // Whichever call the phone is in by now.
+          if (response.status === 481) return to.dialog.lose();
+          if (!waiting) return;
           // What the phone takes instead, only it can say (RFC 3261 §21.4.13).
           const accept = response.status === 415 ? response.headers.get('Accept') : undefined;
           const said = accept === undefined ? {} : { Accept: accept };
@@ -225,17 +229,11 @@ export class Conversation {
       },
     );
   }
-
-  /** The phone of `side` knows nothing of the call any more (RFC 3261 §12.2.1.2). */
-  #lost(side: Side, transaction: ServerTransaction): void {
-    transaction.respond(this.#context.userAgent.response(transaction, 481));
-    side.dialog.end();
-    this.#end(lost(side));
-  }
 }
 
-function lost(side: Side): Ending {
-  return broken(41, `The ${side.party}'s phone has lost the call`, side.party);
+/** The phone of that side knows nothing of the call any more, or is silent. */
+export function lost(party: Side['party']): Ending {
+  return broken(41, `The ${party}'s phone has lost the call`, party);
 }
 
 /** What a phone hears that asks for what only an answered call can do. */

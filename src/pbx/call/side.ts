@@ -59,6 +59,8 @@ export interface RequestTaker {
   onMoved(from: 'caller' | 'callee', dialog: Dialog): void;
   /** The phone has never acknowledged a 2xx of ours. */
   onUnacknowledged(from: 'caller' | 'callee'): void;
+  /** The phone knows nothing of the call any more. */
+  onLost(from: 'caller' | 'callee'): void;
   /** The session timer of that phone's dialog has run out (RFC 4028). */
   onSession(from: 'caller' | 'callee', event: SessionEvent): void;
 }
@@ -85,6 +87,7 @@ export function dialogUser(
       }),
     onCancel: (invite) => taker.post({ name: 'CANCEL', run: () => taker.onRequestCancelled(invite) }),
     onMoved: (dialog) => taker.post({ name: 'moved', run: () => taker.onMoved(from, dialog) }),
+    onLost: () => taker.post({ name: 'lost', run: () => taker.onLost(from) }),
     onUnacknowledged: () => taker.post({ name: 'no ACK', run: () => taker.onUnacknowledged(from) }),
     onSession: (event) => taker.post({ name: `session ${event}`, run: () => taker.onSession(from, event) }),
   };

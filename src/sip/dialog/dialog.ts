@@ -35,6 +35,8 @@ export interface DialogUser {
   onMoved?(dialog: Dialog): void;
   /** A 2xx of ours has had no ACK in 64·T1: the peer is to be hung up on (RFC 3261 §13.3.1.4). */
   onUnacknowledged?(): void;
+  /** The peer knows nothing of the dialog any more. */
+  onLost?(): void;
   /** The session is to be refreshed, or the peer to be asked whether it is there; or nobody has for too long. */
   onSession?(event: SessionEvent, dialog: Dialog): void;
 }
@@ -372,6 +374,13 @@ export class Dialog {
     this.user = nobody;
     const { clock, transactions } = this.#context;
     this.#lingering = clock.after(64 * transactions.timers.t1, () => this.end());
+  }
+
+  /** The peer has answered a request of ours with 481: the dialog is over, and its user hears so (RFC 3261 §12.2.1.2). */
+  lose(): void {
+    const { user } = this;
+    this.end();
+    user.onLost?.();
   }
 
   /** Forgets the dialog: nothing is sent, requests of the peer get 481 from now on. */
