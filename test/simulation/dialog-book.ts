@@ -5,8 +5,10 @@ import type { Flow } from '../../src/sip/transport/index.ts';
 /** A confirmed dialog between the exchange and a phone. */
 interface Spoken {
   readonly name: string;
-  /** Whether a BYE of either side, or the phone's having lost it, has ended it. */
+  /** Whether a BYE of either side has ended it. */
   over: boolean;
+  /** Whether the phone has said that there is none; who hears it may have left the call meanwhile. */
+  lost: boolean;
   acknowledged: boolean;
   readonly mustBeAcknowledged: boolean;
 }
@@ -80,9 +82,9 @@ export class DialogBook {
     for (const [key, { owed }] of this.#acks) {
       if (owed > 0) this.#accuse(`${owed} repetitions of the 2xx of ${key} were not acknowledged`);
     }
-    for (const { name, over, acknowledged, mustBeAcknowledged } of this.#dialogs.values()) {
+    for (const { name, over, lost, acknowledged, mustBeAcknowledged } of this.#dialogs.values()) {
       if (mustBeAcknowledged && !acknowledged) this.#accuse(`the 2xx of dialog ${name} was never acknowledged`);
-      if (!over && acknowledged) {
+      if (!over && !lost && acknowledged) {
         this.#accuse(`dialog ${name} ended without a BYE`);
       }
     }
@@ -97,13 +99,13 @@ export class DialogBook {
     const now = this.#clock.now();
     const cancelledLongAgo = cancelledAt !== null && now - cancelledAt > surelyAlive;
     if (refused || flow.closed || cancelledLongAgo || now - at > surelyAlive) return;
-    this.#dialogs.set(name, { name, over: false, acknowledged: false, mustBeAcknowledged: true });
+    this.#dialogs.set(name, { name, over: false, lost: false, acknowledged: false, mustBeAcknowledged: true });
   }
 
   #confirm(response: SipResponse): void {
     const name = nameHeard(response);
     if (this.#dialogs.has(name)) return;
-    this.#dialogs.set(name, { name, over: false, acknowledged: true, mustBeAcknowledged: false });
+    this.#dialogs.set(name, { name, over: false, lost: false, acknowledged: true, mustBeAcknowledged: false });
   }
 
   #acknowledge(ack: SipRequest, bytes: Uint8Array): void {
@@ -144,7 +146,9 @@ export class DialogBook {
     const asked = this.#asked.get(branchOf(response));
     if (!asked || asked.method !== response.cseq.method) return;
     // The phone has lost the call (RFC 3261 §12.2.1.2); or only forgotten that it has asked for a transfer, or rung.
-    if (response.status === 481 && asked.method !== 'NOTIFY' && asked.method !== 'PRACK') this.#end(asked.dialog);
+    if (response.status !== 481 || asked.method === 'NOTIFY' || asked.method === 'PRACK') return;
+    const dialog = this.#dialogs.get(asked.dialog);
+    if (dialog) dialog.lost = true;
   }
 
   #end(name: string): void {

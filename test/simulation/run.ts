@@ -42,6 +42,8 @@ async function play(from: number, count: number): Promise<void> {
     calls += result.calls;
     deliveries += result.deliveries;
     for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
+    const played = seed - from + 1;
+    if (played % 1000 === 0 && played < count) process.stderr.write(`${played} of ${count} played, ${failed} failed\n`);
     if (result.faults.length === 0) continue;
     failed++;
     process.stdout.write(`seed ${seed} (npm run simulate -- --seed ${seed} --verbose):\n`);

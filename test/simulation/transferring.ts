@@ -96,11 +96,12 @@ export class Transferring {
     const chance = this.#chance;
     const { phone } = this.#actor;
     const sdp = chance.happens(0.15) ? null : phone.media.describe();
+    const call = this.#actor.stage.anyCall();
     if (chance.happens(0.4)) {
-      phone.call(`**${chance.pick(numbers)}`, { sdp });
+      const number = call && chance.happens(0.7) ? call.phone.number : chance.pick(numbers);
+      phone.call(`**${number}`, { sdp });
       return;
     }
-    const call = this.#actor.stage.anyCall();
     if (!call) return;
     const replaces = chance.happens(0.1) ? `${call.callId};to-tag=a;from-tag=b` : call.replaces('us');
     const early = chance.happens(0.2) ? ';early-only' : '';

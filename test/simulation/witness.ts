@@ -21,9 +21,11 @@ interface Received {
   /** Whether anything has been said to it. */
   greeted: boolean;
   /** Status and To tag of the final response. */
-  final: { readonly status: number; readonly text: string } | null;
+  final: { readonly status: number; readonly text: string; readonly at: number } | null;
 }
 
+/** How long a final response is repeated at least, in ms (64·T1). */
+const remembered = 32_000;
 /** How long an INVITE may wait for its first response, in ms (RFC 3261 §17.2.1). */
 const patience = 200.001;
 
@@ -53,7 +55,7 @@ export class Witness {
     this.#dialogs = new DialogBook(clock, accuse);
     this.#secrets = new SecretBook(accuse);
     this.#lamps = new LampBook(clock, accuse);
-    this.#answers = new AnswerBook(accuse);
+    this.#answers = new AnswerBook(clock, accuse);
     this.#reliable = new ReliableBook(accuse);
     this.#transfers = new ReferBook(accuse);
     this.#legs = new LegBook(accuse);
@@ -151,11 +153,12 @@ export class Witness {
       return;
     }
     // A challenge is forgotten at once: a repetition of its INVITE may find the exchange full.
-    const forgotten = invite.final?.text.startsWith('401 ') && response.status === 503;
-    if (invite.final && invite.final.text !== final && !forgotten) {
+    const challenged = invite.final?.text.startsWith('401 ') && response.status === 503;
+    const now = this.#clock.now();
+    if (invite.final && invite.final.text !== final && !challenged && now - invite.final.at < remembered) {
       this.#accuse(`the INVITE of ${invite.callId} got ${invite.final.text} and then ${final}`);
     }
-    invite.final ??= { status: response.status, text: final };
+    invite.final ??= { status: response.status, text: final, at: now };
   }
 }
 
