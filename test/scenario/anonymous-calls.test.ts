@@ -190,6 +190,11 @@ describe('who wants to be unknown is unknown (RFC 3323, RFC 3325 section 7)', ()
     world.run(200);
     const message = bob.heard.findLast(({ kind }) => kind === 'request');
     expect(message?.headers.get('From')).toMatch(nobody);
+    const strange = { ...headers, Privacy: 'id;invisibility;critical' };
+    alice.send('MESSAGE', `sip:1002@${exchangeIp}`, { headers: strange, body: 'boo' });
+    world.run(200);
+    expect(alice.statuses('MESSAGE').at(-1)).toBe(500);
+    expect(world.exchange.messages.outcomes.get('rejected')).toBe(1);
     world.settles();
   });
 });

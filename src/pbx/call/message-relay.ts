@@ -59,7 +59,7 @@ export class MessageRelay {
   }
 
   #onMessage(transaction: ServerTransaction): void {
-    const { context, admit, directory, isOurs } = this.#options;
+    const { context, admit, isOurs } = this.#options;
     const { request } = transaction;
     checkHops(request, isOurs);
     const user = admit(transaction);
@@ -73,7 +73,16 @@ export class MessageRelay {
       this.#count('unreachable');
       throw new SipError(plan.status, plan.text);
     }
-    this.#deliver(transaction, senderOf(request, user, directory), plan.callee, plan.targets);
+    this.#deliver(transaction, this.#senderOf(request, user), plan.callee, plan.targets);
+  }
+
+  #senderOf(request: SipRequest, user: string): Sender {
+    try {
+      return senderOf(request, user, this.#options.directory);
+    } catch (error) {
+      this.#count('rejected');
+      throw error;
+    }
   }
 
   /** Asks every phone at once; the first that takes it answers for all, for a MESSAGE can't be cancelled. */
