@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { alaw, payloadTypesOf } from '../world/phone-media.ts';
+import { provisional } from '../world/reliable-talk.ts';
+import { called, greetings, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Where an offer may stand and where its answer: the patterns of RFC 6337 §2.1, table 1, and what is made of all others.
 
 const Allow = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE';
 const all = { headers: { Supported: '100rel', Allow }, answerHeaders: { Allow } };
-const alaw = [[8, 'PCMA/8000']] as const;
 
 /** The message in which the phone has first heard a session description in this call, since `from` messages. */
 function describedIn(call: PhoneCall, from = 0): string | undefined {
@@ -43,12 +43,9 @@ describe('a further exchange before the answer', () => {
     '5, 6: offer in %s, answer in its 200',
     async (path) => {
       await using world = await World.start();
-      const { alice, bob, call } = await called(world, all);
-      const ringing = bob.lastCall;
-      alice.habits.pracks = false;
-      ringing.answer(183, { reliable: true, sdp: bob.media.describe(), headers: { Allow } });
-      world.run(50);
-      const early = call.last;
+      const said = { reliable: true, headers: { Allow } };
+      const talking = await provisional(world, 183, { ...all, pracks: false }, said);
+      const { alice, bob, call, answered: ringing, early } = talking;
       const [asker, phone] = path === 'UPDATE of the callee' ? [ringing, bob] : [call, alice];
       if (path !== 'PRACK') call.prack(early);
       world.run(50);
@@ -60,10 +57,7 @@ describe('a further exchange before the answer', () => {
       expect(payloadTypesOf(asker.remoteSdp ?? '')).toEqual([8]);
       ringing.answer(200, { sdp: null });
       world.run(500);
-      alice.media.say('hello', call.remoteSdp ?? '', 8);
-      bob.media.say('hi', ringing.remoteSdp ?? '', 8);
-      world.run(20);
-      expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+      expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
       call.hangUp();
       world.settles();
     },

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { SipResponse } from '../../src/sip/message/index.ts';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
-import { called, forked, heardWhenBothSpeak } from '../world/talk.ts';
+import { PhoneMedia, payloadTypesOf, speex } from '../world/phone-media.ts';
+import { demanded, provisional, racksOf, reliably, unpracked } from '../world/reliable-talk.ts';
+import { answerTo, called, forked, greetings, heardWhenBothSpeak } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Reliable provisional responses (RFC 3262) on each leg by itself: what one phone asks for is not asked of the other.
@@ -14,10 +14,6 @@ const alaw = [
 ] as const;
 
 const reliableIn = (call: PhoneCall) => call.responses.filter(({ headers }) => headers.has('RSeq'));
-const racksOf = (call: PhoneCall) =>
-  call.requests.filter(({ method }) => method === 'PRACK').map(({ headers }) => headers.get('RAck'));
-const answerTo = (call: PhoneCall): SipResponse | undefined =>
-  call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
 const pracksSentTo = (phone: Phone) => phone.log.filter((entry) => entry === 'PRACK');
 
 describe('a call is the same, whatever of 100rel its two phones know', () => {
@@ -70,10 +66,7 @@ describe('a call is the same, whatever of 100rel its two phones know', () => {
 describe('to the caller', () => {
   test('one reliable response at a time, the next when that is acknowledged (RFC 3262 §3)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Require: '100rel' } });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(180);
-    world.run(10);
+    const { bob, call } = await provisional(world, 180, demanded);
     bob.lastCall.answer(183, { sdp: bob.media.describe() });
     world.run(10);
     bob.lastCall.answer(180);
@@ -94,11 +87,7 @@ describe('to the caller', () => {
 
   test('a PRACK that acknowledges nothing is 481, one that comes twice is answered once more (RFC 3262 §3)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Require: '100rel' } });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(180);
-    world.run(10);
-    const ringing = call.last;
+    const { alice, call, early: ringing } = await provisional(world, 180, demanded);
     const rseq = Number(ringing.headers.get('RSeq'));
     const { number } = ringing.cseq;
     for (const rack of [`${rseq + 1} ${number} INVITE`, `${rseq} ${number + 1} INVITE`, `${rseq} ${number} UPDATE`]) {
@@ -122,13 +111,9 @@ describe('to the caller', () => {
 
   test('the 200 does not wait for the PRACK of a ringing without description, and that PRACK is still taken (RFC 3262 §3)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Require: '100rel' } });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(180);
-    world.run(10);
-    const ringing = call.last;
+    const { alice, call, answered, early: ringing } = await provisional(world, 180, demanded);
     const heard = () => alice.log.filter((entry) => entry === 180).length;
-    bob.lastCall.answer(200);
+    answered.answer(200);
     world.run(10);
     expect(call.statuses).toEqual([180, 200]);
     const before = heard();
@@ -143,24 +128,18 @@ describe('to the caller', () => {
 
   test('an offer in the PRACK is answered in its 200, and is what both use from then on (RFC 3262 §5)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Supported: '100rel' } });
-    alice.habits.pracks = false;
-    const played = bob.media.describe();
-    bob.lastCall.answer(183, { sdp: played });
-    world.run(10);
-    call.prack(call.last, alice.media.describe({ codecs: alaw }));
+    const talking = await provisional(world, 183, unpracked);
+    const { alice, bob, call, answered, played, early } = talking;
+    call.prack(early, alice.media.describe({ codecs: alaw }));
     world.run(10);
     expect(call.last).toMatchObject({ status: 200, cseq: { method: 'PRACK' } });
     expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8, 101]);
-    bob.lastCall.answer(200, { sdp: played });
+    answered.answer(200, { sdp: played });
     world.run(50);
     expect(answerTo(call)?.body).toHaveLength(0);
     // The callee is told after its answer that the caller has changed to A-law.
-    expect(payloadTypesOf(bob.lastCall.remoteSdp ?? '')).toEqual([8, 101]);
-    alice.media.say('in A-law', call.remoteSdp ?? '', 8);
-    bob.media.say('in A-law too', bob.lastCall.remoteSdp ?? '', 8);
-    world.run(10);
-    expect([bob.media.heardText, alice.media.heardText]).toEqual([['in A-law'], ['in A-law too']]);
+    expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8, 101]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     expect(bob.media.received[0]?.bytes[1]).toBe(8);
     call.hangUp();
     world.settles();
@@ -168,19 +147,17 @@ describe('to the caller', () => {
 
   test('an offer in the PRACK of which nothing can be used is 488, and the first answer stays', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Supported: '100rel' } });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(183, { sdp: bob.media.describe() });
-    world.run(10);
+    const talking = await provisional(world, 183, unpracked);
+    const { alice, call, answered, early } = talking;
     const answer = call.remoteSdp;
-    call.prack(call.last, alice.media.describe({ codecs: [[97, 'speex/8000']] }));
+    call.prack(early, alice.media.describe({ codecs: speex }));
     world.run(10);
     expect(alice.statuses('PRACK')).toEqual([488]);
-    bob.lastCall.answer(200, { sdp: null });
+    answered.answer(200, { sdp: null });
     world.run(50);
     expect(call.statuses.filter((status) => status === 200)).toHaveLength(1);
     expect(call.remoteSdp).toBe(answer);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -193,23 +170,19 @@ describe('a call without an offer', () => {
     ['the callee alone: we answer it at once, the caller is offered the same in the 200', false, true],
   ])('%s (RFC 3262 §5)', async (_, caller, callee) => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { offer: null, headers: caller ? { Supported: '100rel' } : {} });
-    const ringing = bob.lastCall;
-    const offer = bob.media.describe();
-    ringing.answer(183, { sdp: offer, reliable: callee });
-    world.run(50);
+    const wishes = { offer: null, ...(caller ? reliably : {}) };
+    const talking = await provisional(world, 183, wishes, { reliable: callee });
+    const { call, answered: ringing, played: offer } = talking;
     const [prack] = ringing.requests.filter(({ method }) => method === 'PRACK');
     expect(prack === undefined).toBe(!callee);
     if (prack) expect(prack.body.length).toBeGreaterThan(0);
     expect(call.statuses[0]).toBe(183);
     expect(call.responses.find(({ status }) => status === 183)?.body.length === 0).toBe(!(caller && callee));
-    if (caller && callee) {
-      expect(heardWhenBothSpeak(world, { alice, bob, call, answered: ringing })).toEqual(['alice', 'bob']);
-    }
+    if (caller && callee) expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
     ringing.answer(200, { sdp: callee ? null : offer });
     world.run(50);
     expect(answerTo(call)?.body.length === 0).toBe(caller && callee);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: ringing })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'completed', codec: 'PCMU' }]);
@@ -217,30 +190,23 @@ describe('a call without an offer', () => {
 
   test('the callee has offered reliably more than the caller can do: it is told after the answer', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { offer: null, alice: { codecs: alaw } });
-    const ringing = bob.lastCall;
-    ringing.answer(183, { sdp: bob.media.describe(), reliable: true });
-    world.run(50);
+    const talking = await provisional(world, 183, { offer: null, alice: { codecs: alaw } }, { reliable: true });
+    const { bob, call, answered: ringing } = talking;
     expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([0, 8, 101]);
     ringing.answer(200, { sdp: null });
     world.run(100);
     expect(bob.log.filter((entry) => entry === 'INVITE')).toHaveLength(2);
     expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([8, 101]);
-    alice.media.say('hello', call.remoteSdp ?? '', 8);
-    bob.media.say('hi', ringing.remoteSdp ?? '', 8);
-    world.run(50);
-    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
   });
 
   test('an answer in the PRACK that can not be used: 488, and the call ends with the ACK that brings none', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { offer: null, headers: { Supported: '100rel' } });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
-    world.run(50);
-    call.prack(call.last, alice.media.describe({ codecs: [[97, 'speex/8000']] }));
+    const wishes = { ...unpracked, offer: null };
+    const { alice, bob, call, early } = await provisional(world, 183, wishes, { reliable: true });
+    call.prack(early, alice.media.describe({ codecs: speex }));
     world.run(50);
     expect(alice.statuses('PRACK')).toEqual([488]);
     alice.habits.acks = false;
@@ -255,11 +221,9 @@ describe('a call without an offer', () => {
 });
 
 describe('what the callee says reliably can not be used', () => {
-  const speex = [[97, 'speex/8000']] as const;
-
   test('an offer: nobody can answer it, so that the call is given up with 488 to the caller', async () => {
     await using world = await World.start();
-    const { bob, call } = await called(world, { offer: null, headers: { Supported: '100rel' } });
+    const { bob, call } = await called(world, { ...reliably, offer: null });
     bob.lastCall.answer(183, { sdp: bob.media.describe({ codecs: speex }), reliable: true });
     world.run(50);
     expect(bob.log).not.toContain('PRACK');
@@ -271,7 +235,7 @@ describe('what the callee says reliably can not be used', () => {
 
   test('an answer: it rings without sound, and a 200 that says no more is hung up', async () => {
     await using world = await World.start();
-    const { bob, call } = await called(world, { headers: { Supported: '100rel' } });
+    const { bob, call } = await called(world, reliably);
     bob.lastCall.answer(183, { sdp: bob.media.describe({ codecs: speex }), reliable: true });
     world.run(50);
     expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
@@ -288,7 +252,7 @@ describe('what the callee says reliably can not be used', () => {
 describe('several phones', () => {
   test('early dialogs behind a forking proxy are each acknowledged by themselves, in the order of each (RFC 3262 §4)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Supported: '100rel' } });
+    const { alice, bob, call } = await called(world, reliably);
     const second = new PhoneMedia(world.sockets, '10.0.0.77', alaw);
     const branch = bob.lastCall;
     branch.answer(180, { tag: 'one', headers: { Require: '100rel', RSeq: '10' } });
@@ -325,10 +289,7 @@ describe('several phones', () => {
 
   test('a winner with another answer than the reliable one before: a new To tag, the answer in its 200', async () => {
     await using world = await World.start();
-    const { alice, desk, mobile, call } = await forked(world, {
-      headers: { Supported: '100rel' },
-      mobile: { codecs: alaw },
-    });
+    const { alice, desk, mobile, call } = await forked(world, { ...reliably, mobile: { codecs: alaw } });
     alice.habits.pracks = false;
     desk.lastCall.answer(183, { sdp: desk.media.describe(), reliable: true });
     world.run(50);
@@ -353,10 +314,7 @@ describe('several phones', () => {
     'the caller leaves the first early dialog with BYE, %s the winner of the other has picked up: that one goes on (RFC 3261 §15)',
     async (when) => {
       await using world = await World.start();
-      const { alice, desk, mobile, call } = await forked(world, {
-        headers: { Supported: '100rel' },
-        mobile: { codecs: alaw },
-      });
+      const { alice, desk, mobile, call } = await forked(world, { ...reliably, mobile: { codecs: alaw } });
       alice.habits.pracks = false;
       desk.lastCall.answer(183, { sdp: desk.media.describe() });
       world.run(50);

@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
-import { called, heardWhenBothSpeak } from '../world/talk.ts';
+import { demanded, provisional, racksOf, unpracked } from '../world/reliable-talk.ts';
+import { answerTo, called, heardWhenBothSpeak } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 test('a caller that can acknowledge it hears early media reliably: repeated until its PRACK, and not said again in the 200 (RFC 3262)', async () => {
   await using world = await World.start();
-  const { alice, bob, call } = await called(world, { headers: { Supported: '100rel' } });
-  alice.habits.pracks = false;
-  bob.lastCall.answer(183, { sdp: bob.media.describe() });
-  world.run(50);
-  const early = call.last;
+  const talking = await provisional(world, 183, unpracked);
+  const { alice, call, answered, early } = talking;
   expect(early.status).toBe(183);
   expect(early.headers.get('Require')).toBe('100rel');
   const before = alice.log.filter((entry) => entry === 183).length;
@@ -17,17 +15,17 @@ test('a caller that can acknowledge it hears early media reliably: repeated unti
   expect(alice.log.filter((entry) => entry === 183)).toHaveLength(before + 3);
 
   // The callee answers: the 200 waits for the PRACK of what has been said of the session.
-  bob.lastCall.answer(200);
+  answered.answer(200);
   world.run(200);
   expect(call.statuses).toEqual([183]);
   call.prack(early);
   world.run(50);
   expect(alice.statuses('PRACK')).toEqual([200]);
   expect(call.statuses).toContain(200);
-  const answer = call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
+  const answer = answerTo(call);
   expect(answer?.body).toHaveLength(0);
   expect(answer?.toTag).toBe(early.toTag);
-  expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+  expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
   call.hangUp();
   world.settles();
   expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
@@ -35,10 +33,8 @@ test('a caller that can acknowledge it hears early media reliably: repeated unti
 
 test('a reliable response that is never acknowledged: 504 after 64 T1 (RFC 3262 section 3)', async () => {
   await using world = await World.start();
-  const { alice, bob, call } = await called(world, { headers: { Require: '100rel' } });
-  alice.habits.pracks = false;
-  bob.lastCall.answer(180);
-  world.run(31_900);
+  const { bob, call } = await provisional(world, 180, demanded);
+  world.run(31_850);
   expect(call.statuses).toEqual([180]);
   world.run(300);
   expect(call.statuses).toEqual([180, 504]);
@@ -59,9 +55,8 @@ test('the callee alone does it: its responses are acknowledged once and in order
   world.run(50);
   ringing.answer(183, { reliable: 42, sdp: bob.media.describe() });
   world.run(50);
-  const racks = ringing.requests.filter(({ method }) => method === 'PRACK').map(({ headers }) => headers.get('RAck'));
   const { number } = ringing.invite.cseq;
-  expect(racks).toEqual([`41 ${number} INVITE`, `42 ${number} INVITE`]);
+  expect(racksOf(ringing)).toEqual([`41 ${number} INVITE`, `42 ${number} INVITE`]);
   expect(call.statuses).toEqual([180, 183]);
   expect(call.last.headers.has('RSeq')).toBe(false);
   ringing.answer(200, { sdp: null });

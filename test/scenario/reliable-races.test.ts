@@ -1,27 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { complainingLog } from '../support/complaining-log.ts';
 import type { Phone } from '../world/phone.ts';
-import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, directionIn, forked, heardWhenBothSpeak, originOf, registeredAtLast } from '../world/talk.ts';
+import { alaw, payloadTypesOf, speex } from '../world/phone-media.ts';
+import { provisional, reliably, unpracked } from '../world/reliable-talk.ts';
+import { called, directionIn, forked, greetings, heardWhenBothSpeak, originOf, registeredAtLast } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What crosses a PRACK, and what is lost of it.
 
-const alaw = [[8, 'PCMA/8000']] as const;
 const slow = { delay: { min: 10, max: 10 } };
-const reliably = { headers: { Supported: '100rel' } };
 
 /** Alice has heard early media reliably and has not acknowledged it; bob has picked up, which waits for her PRACK. */
 async function waitingForPrack(world: World) {
-  const calling = await called(world, reliably);
-  calling.alice.habits.pracks = false;
-  calling.bob.lastCall.answer(183, { sdp: calling.bob.media.describe() });
+  const talking = await provisional(world, 183, unpracked);
+  talking.answered.answer(200);
   world.run(50);
-  const early = calling.call.last;
-  calling.bob.lastCall.answer(200);
-  world.run(50);
-  expect(calling.call.statuses).toEqual([183]);
-  return { ...calling, early, answered: calling.bob.lastCall };
+  expect(talking.call.statuses).toEqual([183]);
+  return talking;
 }
 
 const finals = (phone: Phone) => phone.statuses('INVITE').filter((status) => status >= 200 && status !== 401);
@@ -148,36 +143,32 @@ describe('while the 200 waits for the PRACK of the answer (RFC 3262 §3)', () =>
 describe('the callee has picked up when the PRACK comes, which brings', () => {
   test('an offer: it is answered with what the callee can do, and the 200 follows', async () => {
     await using world = await World.start();
-    const { alice, bob, call, early, answered } = await waitingForPrack(world);
-    call.prack(early, alice.media.describe({ codecs: [...alaw, [97, 'speex/8000']] }));
+    const talking = await waitingForPrack(world);
+    const { alice, call, early, answered } = talking;
+    call.prack(early, alice.media.describe({ codecs: [...alaw, ...speex] }));
     world.run(50);
     expect(alice.statuses('PRACK')).toEqual([200]);
     expect(finals(alice)).toEqual([200]);
     expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
     world.run(500);
     expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
-    alice.media.say('hello', call.remoteSdp ?? '', 8);
-    bob.media.say('hi', answered.remoteSdp ?? '', 8);
-    world.run(50);
-    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
   });
 
   test('the answer: both are heard', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { ...reliably, offer: null });
-    alice.habits.pracks = false;
-    bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
-    world.run(50);
-    bob.lastCall.answer(200, { sdp: null });
+    const talking = await provisional(world, 183, { ...unpracked, offer: null }, { reliable: true });
+    const { alice, call, early, answered } = talking;
+    answered.answer(200, { sdp: null });
     world.run(50);
     expect(finals(alice)).toEqual([]);
-    call.prack(call.last);
+    call.prack(early);
     world.run(50);
     expect(alice.statuses('PRACK')).toEqual([200]);
     expect(finals(alice)).toEqual([200]);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'completed', codec: 'PCMU' }]);
@@ -188,13 +179,10 @@ test.each(['before', 'after'])(
   'the answer in the PRACK, %s the callee has picked up, has less than the callee was answered: that is told',
   async (when) => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { ...reliably, offer: null, alice: { codecs: alaw } });
-    alice.habits.pracks = false;
-    const ringing = bob.lastCall;
-    ringing.answer(183, { sdp: bob.media.describe(), reliable: true });
-    world.run(50);
+    const wishes = { ...unpracked, offer: null, alice: { codecs: alaw } };
+    const talking = await provisional(world, 183, wishes, { reliable: true });
+    const { alice, call, answered: ringing, early } = talking;
     expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([0, 8, 101]);
-    const early = call.last;
     if (when === 'before') call.prack(early);
     world.run(50);
     ringing.answer(200, { sdp: null });
@@ -203,10 +191,7 @@ test.each(['before', 'after'])(
     world.run(500);
     expect(finals(alice)).toEqual([200]);
     expect(payloadTypesOf(ringing.remoteSdp ?? '')).toEqual([8]);
-    alice.media.say('hello', call.remoteSdp ?? '', 8);
-    bob.media.say('hi', ringing.remoteSdp ?? '', 8);
-    world.run(50);
-    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
   },
@@ -230,12 +215,8 @@ describe('the PRACK crosses', () => {
 
   test('a refusal, and comes late: it is answered for 64·T1 if it is that of the last response, all else is 481', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, reliably);
-    alice.habits.pracks = false;
-    bob.lastCall.answer(183, { sdp: bob.media.describe() });
-    world.run(20);
-    const early = call.last;
-    bob.lastCall.answer(486);
+    const { alice, call, answered, early } = await provisional(world, 183, unpracked);
+    answered.answer(486);
     world.run(20);
     const heard = alice.log.filter((entry) => entry === 183).length;
     world.run(20_000);
@@ -258,11 +239,8 @@ describe('the PRACK crosses', () => {
 
   test('a refusal, and never comes: the dialog is forgotten after 64·T1', async () => {
     await using world = await World.start();
-    const { alice, bob } = await called(world, reliably);
-    alice.habits.pracks = false;
-    bob.lastCall.answer(183, { sdp: bob.media.describe() });
-    world.run(20);
-    bob.lastCall.answer(486);
+    const { answered } = await provisional(world, 183, unpracked);
+    answered.answer(486);
     world.run(31_000);
     expect(world.exchange.userAgent.dialogs).toBe(1);
     world.run(1500);

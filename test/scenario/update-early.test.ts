@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { payloadTypesOf } from '../world/phone-media.ts';
-import { called, directionIn, heardWhenBothSpeak, originOf } from '../world/talk.ts';
+import type { PhoneCall } from '../world/phone-call.ts';
+import { alaw, payloadTypesOf, speex } from '../world/phone-media.ts';
+import { type EarlyTalk, provisional } from '../world/reliable-talk.ts';
+import { answerTo, directionIn, greetings, heardWhenBothSpeak, originOf } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // UPDATE (RFC 3311) while the callee's phone rings.
@@ -17,23 +19,31 @@ async function earlyMedia(
     offer = undefined as null | undefined,
   } = {},
 ) {
-  const calling = await called(world, { headers: { ...caller }, ...(offer === null ? { offer } : {}) });
-  const ringing = calling.bob.lastCall;
-  const played = calling.bob.media.describe();
-  ringing.answer(183, { sdp: played, reliable, headers: { ...callee } });
-  world.run(50);
-  return { ...calling, answered: ringing, played };
+  const wishes = { headers: { ...caller }, ...(offer === null ? { offer } : {}) };
+  return provisional(world, 183, wishes, { reliable, headers: { ...callee } });
 }
 
-type Early = Awaited<ReturnType<typeof earlyMedia>>;
+/** As `earlyMedia`, and the caller or the callee has asked by UPDATE to be held: that waits for `decide`. */
+async function pendingUpdate(world: World, side: 'caller' | 'callee' = 'caller') {
+  const early = await earlyMedia(world);
+  const { alice, bob, call, answered } = early;
+  const [asker, asking, other, asked] = side === 'caller' ? [call, alice, answered, bob] : [answered, bob, call, alice];
+  asked.habits.agrees = false;
+  asker.update({ direction: 'sendonly' });
+  world.run(20);
+  const decide = (options: Parameters<PhoneCall['agree']>[1] = {}) => {
+    asked.habits.agrees = true;
+    other.agree(other.waiting.pop()!, options);
+  };
+  return { ...early, asker, asking, decide };
+}
 
 /** Bob picks up: all has been said of the session, both phones are in it as `heard` says. */
-function picksUp(world: World, early: Early, heard: readonly string[]): void {
+function picksUp(world: World, early: EarlyTalk, heard: readonly string[]): void {
   const { call, answered } = early;
   answered.answer(200, { sdp: null });
   world.run(50);
-  const answer = call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
-  expect(answer).toBeDefined();
+  expect(answerTo(call)).toBeDefined();
   expect(call.state).toBe('talking');
   expect(heardWhenBothSpeak(world, early)).toEqual(heard);
   call.hangUp();
@@ -61,14 +71,7 @@ describe('the caller changes what has been agreed', () => {
     await using world = await World.start();
     const early = await earlyMedia(world, { callee: { Allow: 'INVITE, ACK, CANCEL, BYE, PRACK' } });
     const { alice, bob, call, answered } = early;
-    call.update({
-      sdp: alice.media.describe({
-        codecs: [
-          [8, 'PCMA/8000'],
-          [97, 'speex/8000'],
-        ],
-      }),
-    });
+    call.update({ sdp: alice.media.describe({ codecs: [...alaw, ...speex] }) });
     world.run(50);
     expect(alice.statuses('UPDATE')).toEqual([200]);
     expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
@@ -76,40 +79,31 @@ describe('the caller changes what has been agreed', () => {
     answered.answer(200, { sdp: null });
     world.run(500);
     expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
-    alice.media.say('hello', call.remoteSdp ?? '', 8);
-    bob.media.say('hi', answered.remoteSdp ?? '', 8);
-    world.run(20);
-    expect([bob.media.heardText, alice.media.heardText]).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, early, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
   });
 
   test('the callee refuses: the refusal goes back, and all stays as it was', async () => {
     await using world = await World.start();
-    const early = await earlyMedia(world);
-    const { alice, bob, call, answered } = early;
-    bob.habits.agrees = false;
-    call.update({ direction: 'inactive' });
+    const early = await pendingUpdate(world);
+    early.decide({ status: 488 });
     world.run(50);
-    answered.agree(answered.waiting.pop()!, { status: 488 });
-    world.run(50);
-    expect(alice.statuses('UPDATE')).toEqual([488]);
-    bob.habits.agrees = true;
+    expect(early.alice.statuses('UPDATE')).toEqual([488]);
     picksUp(world, early, ['alice', 'bob']);
   });
 
   test('before it has been answered at all: 500 with Retry-After, for its own offer waits (RFC 3311 §5.2)', async () => {
     await using world = await World.start();
-    const { alice, bob, call } = await called(world, { headers: { Supported: '100rel', Allow } });
-    bob.lastCall.answer(180);
-    world.run(50);
+    const early = await provisional(world, 180, { headers: { Supported: '100rel', Allow } });
+    const { alice, call, answered } = early;
     call.update({ direction: 'sendonly' });
     world.run(50);
     expect(alice.statuses('UPDATE')).toEqual([500]);
     expect(Number(call.last.headers.get('Retry-After'))).toBeLessThanOrEqual(10);
-    bob.lastCall.answer(200);
+    answered.answer(200);
     world.run(50);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, early)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -132,16 +126,12 @@ describe('the caller changes what has been agreed', () => {
 
   test('twice at once: the second is put off with 500, the first is done', async () => {
     await using world = await World.start();
-    const early = await earlyMedia(world);
-    const { alice, bob, call, answered } = early;
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(20);
+    const early = await pendingUpdate(world);
+    const { alice, call } = early;
     call.update({ direction: 'inactive' });
     world.run(20);
     expect(alice.statuses('UPDATE')).toEqual([500]);
-    bob.habits.agrees = true;
-    answered.agree(answered.waiting.pop()!);
+    early.decide();
     world.run(50);
     expect(alice.statuses('UPDATE')).toEqual([500, 200]);
     picksUp(world, early, ['alice']);
@@ -194,67 +184,40 @@ describe('the callee changes what has been agreed', () => {
 });
 
 describe('the answer comes while an early UPDATE is on its way', () => {
-  test('of the caller, which the callee has not answered: it is answered, and the call goes on with both in one session', async () => {
-    await using world = await World.start();
-    const early = await earlyMedia(world);
-    const { alice, bob, call, answered } = early;
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(20);
-    answered.answer(200, { sdp: null });
-    world.run(20);
-    bob.habits.agrees = true;
-    answered.agree(answered.waiting.pop()!);
-    world.run(100);
-    expect(call.state).toBe('talking');
-    expect(alice.statuses('UPDATE')).toHaveLength(1);
-    const held = alice.statuses('UPDATE')[0] === 200;
-    expect(heardWhenBothSpeak(world, early)).toEqual(held ? ['alice'] : ['alice', 'bob']);
-    call.update({ direction: 'inactive' });
-    world.run(100);
-    expect(alice.statuses('UPDATE').at(-1)).toBe(200);
-    expect(heardWhenBothSpeak(world, early)).toEqual([]);
-    call.hangUp();
-    world.settles();
-    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
-  });
-
-  test('of the callee, which the caller has not answered: the same', async () => {
-    await using world = await World.start();
-    const early = await earlyMedia(world);
-    const { alice, bob, call, answered } = early;
-    alice.habits.agrees = false;
-    answered.update({ direction: 'sendonly' });
-    world.run(20);
-    answered.answer(200, { sdp: null });
-    world.run(20);
-    alice.habits.agrees = true;
-    call.agree(call.waiting.pop()!);
-    world.run(100);
-    expect(call.state).toBe('talking');
-    expect(bob.statuses('UPDATE')).toHaveLength(1);
-    const held = bob.statuses('UPDATE')[0] === 200;
-    expect(heardWhenBothSpeak(world, early)).toEqual(held ? ['bob'] : ['alice', 'bob']);
-    answered.update({ direction: 'inactive' });
-    world.run(100);
-    expect(bob.statuses('UPDATE').at(-1)).toBe(200);
-    expect(heardWhenBothSpeak(world, early)).toEqual([]);
-    call.hangUp();
-    world.settles();
-    expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
-  });
+  test.each([
+    ['caller', 'callee', 'alice'],
+    ['callee', 'caller', 'bob'],
+  ] as const)(
+    'of the %s, which the %s has not answered: it is answered, and the call goes on with both in one session',
+    async (side, _, holder) => {
+      await using world = await World.start();
+      const early = await pendingUpdate(world, side);
+      const { call, answered, asker, asking } = early;
+      answered.answer(200, { sdp: null });
+      world.run(20);
+      early.decide();
+      world.run(100);
+      expect(call.state).toBe('talking');
+      expect(asking.statuses('UPDATE')).toHaveLength(1);
+      const held = asking.statuses('UPDATE')[0] === 200;
+      expect(heardWhenBothSpeak(world, early)).toEqual(held ? [holder] : ['alice', 'bob']);
+      asker.update({ direction: 'inactive' });
+      world.run(100);
+      expect(asking.statuses('UPDATE').at(-1)).toBe(200);
+      expect(heardWhenBothSpeak(world, early)).toEqual([]);
+      call.hangUp();
+      world.settles();
+      expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+    },
+  );
 
   test('which is refused later: the call goes on as it was', async () => {
     await using world = await World.start();
-    const early = await earlyMedia(world);
-    const { alice, bob, call, answered } = early;
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(20);
+    const early = await pendingUpdate(world);
+    const { alice, call, answered } = early;
     answered.answer(200, { sdp: null });
     world.run(20);
-    answered.agree(answered.waiting.pop()!, { status: 488 });
-    bob.habits.agrees = true;
+    early.decide({ status: 488 });
     world.run(100);
     expect(alice.statuses('UPDATE')).toHaveLength(1);
     expect(heardWhenBothSpeak(world, early)).toEqual(['alice', 'bob']);
@@ -268,10 +231,7 @@ describe('the answer comes while an early UPDATE is on its way', () => {
 
 test('the callee refuses the call while an early UPDATE of the caller waits for it: each is answered once', async () => {
   await using world = await World.start();
-  const { alice, bob, call, answered } = await earlyMedia(world);
-  bob.habits.agrees = false;
-  call.update({ direction: 'sendonly' });
-  world.run(20);
+  const { alice, answered } = await pendingUpdate(world);
   answered.answer(486);
   world.run(50);
   expect(alice.statuses('UPDATE')).toHaveLength(1);

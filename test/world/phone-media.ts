@@ -7,6 +7,12 @@ const defaultCodecs = [
   [101, 'telephone-event/8000'],
 ] as const;
 
+/** All that a phone can do that knows A-law only. */
+export const alaw = [[8, 'PCMA/8000']] as const;
+
+/** What the exchange knows nothing of. */
+export const speex = [[97, 'speex/8000']] as const;
+
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
 /** The phone's RTP socket, what it heard, and the session descriptions that name it. */

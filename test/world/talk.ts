@@ -1,10 +1,12 @@
+import type { SipResponse } from '../../src/sip/message/index.ts';
+import type { ClientTransaction } from '../../src/sip/transaction/index.ts';
 import type { Phone } from './phone.ts';
 import type { PhoneCall } from './phone-call.ts';
 import type { World } from './world.ts';
 
 type PhoneWishes = Parameters<World['phone']>[1];
 
-interface Wishes {
+export interface Wishes {
   readonly alice?: PhoneWishes;
   readonly bob?: PhoneWishes;
   /** What alice offers; null is an INVITE without an offer. Without it: all that her phone can do. */
@@ -69,14 +71,22 @@ export async function unacknowledged(world: World, wishes: Wishes = {}): Promise
   return pickedUp(world, calling, wishes);
 }
 
-/** As `talk`, and alice has asked to hold the call: her re-INVITE waits for bob, who does not agree by himself. */
-export async function pendingHold(world: World): Promise<Talk> {
-  const talking = await talk(world);
+/** As `talk`, and alice has asked to hold the call: that waits for bob, who does not agree by himself. */
+export async function pendingHold(
+  world: World,
+  { by = 'INVITE', ...wishes }: Wishes & { readonly by?: 'INVITE' | 'UPDATE' } = {},
+): Promise<Talk & { readonly hold: ClientTransaction }> {
+  const talking = await talk(world, wishes);
   talking.bob.habits.agrees = false;
-  talking.call.reinvite({ direction: 'sendonly' });
+  const hold =
+    by === 'INVITE' ? talking.call.reinvite({ direction: 'sendonly' }) : talking.call.update({ direction: 'sendonly' });
   world.run(100);
-  return talking;
+  return { ...talking, hold };
 }
+
+/** The 200 to the INVITE that began a call. */
+export const answerTo = (call: PhoneCall): SipResponse | undefined =>
+  call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
 
 /** A call of alice to the two phones of extension 1002. */
 interface Forked {
@@ -110,6 +120,18 @@ export function heardWhenBothSpeak(world: World, { alice, bob, call, answered }:
   if (bob.media.received.length > heardByBob) heard.push('alice');
   if (alice.media.received.length > heardByAlice) heard.push('bob');
   return heard;
+}
+
+/** The phones say `hello` and `hi` to each other in a codec: what bob and alice have heard in this call. */
+export function greetings(
+  world: World,
+  { alice, bob, call, answered }: Talk,
+  payloadType: number,
+): readonly (readonly string[])[] {
+  alice.media.say('hello', call.remoteSdp ?? '', payloadType);
+  bob.media.say('hi', answered.remoteSdp ?? '', payloadType);
+  world.run(50);
+  return [bob.media.heardText, alice.media.heardText];
 }
 
 /** Both phones speak every second for `ms`. */
