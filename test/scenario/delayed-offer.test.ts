@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { speex } from '../world/phone-media.ts';
 import { forked } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
@@ -98,7 +99,7 @@ test('an answer that has nothing of the offer ends the call on both sides', asyn
   await using _ = world;
   ringing.answer(200);
   world.run(50);
-  call.ack(alice.media.describe({ codecs: [[97, 'speex/8000']] }));
+  call.ack(alice.media.describe({ codecs: speex }));
   world.run(50);
   expect(alice.log.at(-1)).toBe('BYE');
   expect(bob.log.slice(-2)).toEqual(['ACK', 'BYE']);
@@ -174,7 +175,7 @@ test('the caller gives up before the answer: nothing is left of either side', as
 test('of two phones the first offers nothing that we carry, the second is the call', async () => {
   await using world = await World.start();
   const { alice, desk: odd, mobile: good, call } = await forked(world, { offer: null });
-  odd.lastCall.answer(200, { sdp: odd.media.describe({ codecs: [[97, 'speex/8000']] }) });
+  odd.lastCall.answer(200, { sdp: odd.media.describe({ codecs: speex }) });
   world.run(50);
   expect(odd.log.slice(-2)).toEqual(['ACK', 'BYE']);
   expect(call.statuses).toEqual([]);

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
-import { called, forked } from '../world/talk.ts';
+import { alaw, PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
+import { answerTo, called, forked } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What has been agreed on with one early dialog, by PRACK or UPDATE, when another is the one that picks up.
 
-const alaw = [[8, 'PCMA/8000']] as const;
 const Allow = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE';
 const headers = { Supported: '100rel', Allow };
 const rel = (number: number) => ({ Require: '100rel', RSeq: String(number), Allow });
@@ -21,9 +20,6 @@ async function behindProxy(world: World, offer?: null) {
   return { alice, proxy, call, second, branch, early: call.responses.find(({ status }) => status === 183)! };
 }
 
-const answerOf = (call: Awaited<ReturnType<typeof behindProxy>>['call']) =>
-  call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
-
 test.each(['rings', 'does not ring'])(
   'without an offer: the second fork %s before it answers: what it offers goes into a new dialog',
   async (how) => {
@@ -35,12 +31,12 @@ test.each(['rings', 'does not ring'])(
     world.run(20);
     branch.answer(200, { tag: 'two', sdp: rings ? null : second.describe() });
     world.run(50);
-    const offer = rings ? call.responses.filter(({ status }) => status === 183).at(-1) : answerOf(call);
+    const offer = rings ? call.responses.filter(({ status }) => status === 183).at(-1) : answerTo(call);
     expect(offer?.toTag).not.toBe(early.toTag);
     expect(payloadTypesOf(textOf(offer?.body))).toEqual([8]);
-    expect(answerOf(call)?.toTag).toBe(offer?.toTag);
+    expect(answerTo(call)?.toTag).toBe(offer?.toTag);
     // Agreed by 183 and PRACK, it is not said again.
-    expect(answerOf(call)?.body.length === 0).toBe(rings);
+    expect(answerTo(call)?.body.length === 0).toBe(rings);
     alice.media.say('hello', call.remoteSdp ?? '', 8);
     second.say('hi', branch.remoteSdp ?? '', 8);
     world.run(20);
@@ -69,9 +65,9 @@ describe.each(['the caller', 'the callee'])('changed by UPDATE of %s in one earl
       for (const transaction of asked.waiting.splice(0)) asked.agree(transaction);
       world.run(50);
       expect(asker.responses.filter(({ status, cseq }) => cseq.method === 'UPDATE' && status >= 200)).toHaveLength(1);
-      expect(answerOf(call)?.toTag).not.toBe(early.toTag);
-      expect(payloadTypesOf(textOf(answerOf(call)?.body))).toEqual([8]);
-      const sdp = textOf(answerOf(call)?.body);
+      expect(answerTo(call)?.toTag).not.toBe(early.toTag);
+      expect(payloadTypesOf(textOf(answerTo(call)?.body))).toEqual([8]);
+      const sdp = textOf(answerTo(call)?.body);
       alice.media.say('hello', sdp, 8);
       second.say('hi', branch.remoteSdp ?? '', 8);
       world.run(20);
@@ -101,8 +97,8 @@ describe.each(['the caller', 'the callee'])('changed by UPDATE of %s in one earl
       for (const transaction of asked.waiting.splice(0)) asked.agree(transaction);
       world.run(50);
       expect(asker.responses.filter(({ status, cseq }) => cseq.method === 'UPDATE' && status >= 200)).toHaveLength(1);
-      expect(answerOf(call)?.toTag).not.toBe(early.toTag);
-      const sdp = textOf(answerOf(call)?.body);
+      expect(answerTo(call)?.toTag).not.toBe(early.toTag);
+      const sdp = textOf(answerTo(call)?.body);
       expect(payloadTypesOf(sdp)).toEqual([8]);
       alice.media.say('hello', sdp, 8);
       mobile.media.say('hi', mobile.lastCall.remoteSdp ?? '', 8);

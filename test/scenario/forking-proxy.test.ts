@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
-import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
+import { alaw, PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
 import { World } from '../world/world.ts';
 
 // Behind the one Contact stands a proxy that rings several phones: one INVITE, responses with several To tags.
-
-const alaw = [[8, 'PCMA/8000']] as const;
 
 async function worldWithProxy() {
   const world = await World.start();

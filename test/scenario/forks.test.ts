@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
-import { PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
-import { called, forked, heardWhenBothSpeak } from '../world/talk.ts';
+import { alaw, PhoneMedia, payloadTypesOf } from '../world/phone-media.ts';
+import { answerTo, called, forked, heardWhenBothSpeak } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // One INVITE, several answers: phones that we call at once, and forks of a proxy behind one of them.
 
-const alaw = [[8, 'PCMA/8000']] as const;
 const rel = (number: number) => ({ Require: '100rel', RSeq: String(number) });
 const toTags = (phone: Phone, method: string) =>
   phone.heard.flatMap((message) => (message.kind === 'request' && message.method === method ? [message.toTag] : []));
@@ -129,7 +128,7 @@ describe('phones of one extension', () => {
     expect(payloadTypesOf(new TextDecoder().decode(early?.body))).toEqual([0, 8, 101]);
     mobile.lastCall.answer(200, { sdp: null });
     world.run(50);
-    const answer = call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
+    const answer = answerTo(call);
     expect(answer?.toTag).not.toBe(early?.toTag);
     expect(payloadTypesOf(new TextDecoder().decode(answer?.body))).toEqual([8]);
     alice.media.say('hello', call.remoteSdp ?? '', 8);

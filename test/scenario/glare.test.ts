@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { payloadTypesOf } from '../world/phone-media.ts';
+import { alaw, payloadTypesOf } from '../world/phone-media.ts';
 import { called, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
@@ -193,7 +193,6 @@ test('an overlapping INVITE of either side is 500 with Retry-After from 0 to 10,
 describe('a change of our own', () => {
   /** Bob has offered more than alice can do; after his answer we tell him, and he has not agreed yet. */
   async function telling(world: World) {
-    const alaw = [[8, 'PCMA/8000']] as const;
     const { alice, bob, call } = await called(world, { offer: null, alice: { codecs: alaw } });
     bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
     world.run(50);

@@ -79,10 +79,7 @@ test('a phone that never stops refusing with 491 is asked a few times, then that
 
 test('a phone that asks to come again (500 with Retry-After) is asked again, the other waits (RFC 3261 section 14.2)', async () => {
   await using world = await World.start();
-  const { bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(100);
+  const { bob, call, answered } = await pendingHold(world);
   answered.agree(answered.waiting.pop()!, { status: 500, headers: { 'Retry-After': '3' } });
   bob.habits.agrees = true;
   world.run(2900);
@@ -95,13 +92,10 @@ test('a phone that asks to come again (500 with Retry-After) is asked again, the
 
 test('a change that waits for its next try is cancelled: 487, and nothing is tried', async () => {
   await using world = await World.start();
-  const { alice, bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  const invite = call.reinvite({ direction: 'sendonly' });
-  world.run(300);
+  const { alice, bob, call, answered, hold } = await pendingHold(world);
   answered.agree(answered.waiting.pop()!, { status: 491 });
   world.run(100);
-  alice.transactions.cancel(invite);
+  alice.transactions.cancel(hold);
   world.run(6000);
   expect(call.statuses.at(-1)).toBe(487);
   expect(bob.log.filter((entry) => entry === 'INVITE')).toHaveLength(2);
@@ -112,11 +106,8 @@ test('a change that waits for its next try is cancelled: 487, and nothing is tri
 
 test('a second re-INVITE while one is pending gets 500 with Retry-After (RFC 3261 section 14.2)', async () => {
   await using world = await World.start();
-  const talking = await talk(world);
+  const talking = await pendingHold(world);
   const { bob, call, answered } = talking;
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
-  world.run(50);
   call.reinvite({ direction: 'inactive' });
   world.run(50);
   expect(call.last.status).toBe(500);
@@ -165,9 +156,7 @@ test('a change that nobody answers ends the call after 64 T1', async () => {
 
 test('a phone that only ever says 100 to a change leaves nothing behind when the call ends', async () => {
   await using world = await World.start();
-  const { alice, bob, call, answered } = await talk(world);
-  bob.habits.agrees = false;
-  call.reinvite({ direction: 'sendonly' });
+  const { alice, bob, call, answered } = await pendingHold(world);
   world.run(40_000);
   expect(answered.waiting).toHaveLength(1);
   bob.habits.agrees = true;

@@ -1,16 +1,15 @@
 import { expect, test } from 'vitest';
-import { payloadTypesOf } from '../world/phone-media.ts';
-import { directionIn, heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
+import { alaw, payloadTypesOf } from '../world/phone-media.ts';
+import { directionIn, heardWhenBothSpeak, originOf, pendingHold, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
-const pcma = [[8, 'PCMA/8000']] as const;
 const opusOnly = [[111, 'opus/48000/2']] as const;
 
 test('a new codec is agreed through us: both sides use it afterwards', async () => {
   await using world = await World.start();
   const talking = await talk(world);
   const { alice, bob, call, answered } = talking;
-  call.reinvite({ sdp: alice.media.describe({ codecs: pcma }) });
+  call.reinvite({ sdp: alice.media.describe({ codecs: alaw }) });
   world.run(100);
   expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
 
@@ -146,12 +145,10 @@ test('an answer in the ACK that can not be used ends the call on both sides', as
 
 test('cancelled before the other side answers: 487 to both, the call goes on as before', async () => {
   await using world = await World.start();
-  const talking = await talk(world);
-  const { alice, bob, call, answered } = talking;
-  bob.habits.agrees = false;
-  const invite = call.reinvite({ direction: 'sendonly' });
-  world.run(300);
-  alice.transactions.cancel(invite);
+  const talking = await pendingHold(world);
+  const { alice, bob, call, answered, hold } = talking;
+  world.run(200);
+  alice.transactions.cancel(hold);
   world.run(100);
   expect(bob.log).toContain('CANCEL');
   answered.waiting.pop();
@@ -168,13 +165,11 @@ test('cancelled before the other side answers: 487 to both, the call goes on as 
 
 test('a CANCEL that comes too late changes nothing: the 200 is passed on', async () => {
   await using world = await World.start();
-  const talking = await talk(world);
-  const { alice, bob, call, answered } = talking;
-  bob.habits.agrees = false;
-  const invite = call.reinvite({ direction: 'sendonly' });
-  world.run(300);
+  const talking = await pendingHold(world);
+  const { alice, bob, call, answered, hold } = talking;
+  world.run(200);
   answered.agree(answered.waiting.pop()!);
-  alice.transactions.cancel(invite);
+  alice.transactions.cancel(hold);
   world.run(100);
   expect(call.responses.at(-1)?.status).toBe(200);
   bob.habits.agrees = true;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { alaw } from '../world/phone-media.ts';
 import { called, forked } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -121,7 +122,7 @@ test('a redirection of one phone leaves the others ringing', async () => {
 
 test('a phone that plays early media and then redirects: the next one is offered the same, and answers anew', async () => {
   await using world = await World.start({ users });
-  const carol = await world.registered('1003', { codecs: [[8, 'PCMA/8000']] });
+  const carol = await world.registered('1003', { codecs: alaw });
   const { bob, call } = await called(world);
   bob.lastCall.answer(183, { sdp: bob.media.describe() });
   world.run(50);

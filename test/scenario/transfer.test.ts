@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
+import { alaw } from '../world/phone-media.ts';
 import { directionIn, heardWhenBothSpeak, type Talk, talk } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
@@ -334,7 +335,6 @@ describe('an attended transfer (RFC 5589 section 7)', () => {
 
   test('to a phone that speaks another codec: 488 in the last report, both calls go on', async () => {
     await using world = await World.start(threeUsers);
-    const alaw = [[8, 'PCMA/8000']] as const;
     const ulaw = [[0, 'PCMU/8000']] as const;
     const { alice, bob, call, answered } = await talk(world, { alice: { codecs: ulaw } });
     const carol = await world.registered('1003', { codecs: alaw });

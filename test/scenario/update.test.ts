@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { payloadTypesOf } from '../world/phone-media.ts';
-import { directionIn, heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
+import { alaw, payloadTypesOf, speex } from '../world/phone-media.ts';
+import { directionIn, heardWhenBothSpeak, originOf, pendingHold, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // UPDATE (RFC 3311) in an answered call.
@@ -9,10 +9,11 @@ import { World } from '../world/world.ts';
 const allowing = { Allow: 'INVITE, ACK, CANCEL, BYE, UPDATE' };
 const allow = { Allow: 'INVITE, ACK, CANCEL, BYE' };
 
-/** A call whose phones take UPDATE, or don't. */
-async function talkOf(world: World, caller = allowing as object, callee = allowing as object) {
-  return talk(world, { headers: { ...caller }, answerHeaders: { ...callee } });
-}
+const both = { headers: allowing, answerHeaders: allowing };
+
+/** A call whose phones take UPDATE, in which alice has asked by UPDATE to hold it: that waits for bob. */
+const pendingUpdate = (world: World, callee = allowing) =>
+  pendingHold(world, { headers: allowing, answerHeaders: callee, by: 'UPDATE' });
 
 const methodsOf = (call: PhoneCall) => call.requests.map(({ method }) => method);
 
@@ -25,7 +26,7 @@ describe('with a session description', () => {
   ] as const)('the %s holds and resumes; the other, which %s it, is asked by %s', async (side, can, method) => {
     await using world = await World.start();
     const of = can === 'allows' ? allowing : allow;
-    const talking = await talkOf(world, of, of);
+    const talking = await talk(world, { headers: of, answerHeaders: of });
     const { call, answered } = talking;
     const [holder, held] = side === 'caller' ? [call, answered] : [answered, call];
     const before = { holder: originOf(holder.remoteSdp), held: originOf(held.remoteSdp) };
@@ -54,8 +55,8 @@ describe('with a session description', () => {
 
   test('another codec is agreed through us', async () => {
     await using world = await World.start();
-    const { alice, bob, call, answered } = await talkOf(world);
-    call.update({ sdp: alice.media.describe({ codecs: [[8, 'PCMA/8000']] }) });
+    const { alice, bob, call, answered } = await talk(world, both);
+    call.update({ sdp: alice.media.describe({ codecs: alaw }) });
     world.run(50);
     expect([payloadTypesOf(answered.remoteSdp ?? ''), payloadTypesOf(call.remoteSdp ?? '')]).toEqual([[8], [8]]);
     alice.media.say('in A-law', call.remoteSdp ?? '', 8);
@@ -67,7 +68,7 @@ describe('with a session description', () => {
 
   test('the same words again are a refresh: answered at once, and the other is not asked', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     const { alice, call, answered } = talking;
     const offer = alice.media.describe({ direction: 'sendonly' });
     call.update({ sdp: offer });
@@ -90,7 +91,7 @@ describe('with a session description', () => {
     [603, 603],
   ])('refused with %i it is refused with %i, and all stays as it was', async (said, heard) => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     const { bob, call, answered } = talking;
     bob.habits.agrees = false;
     call.update({ direction: 'inactive' });
@@ -112,11 +113,11 @@ describe('with a session description', () => {
 
   test('nothing that we carry is 488, nonsense 400, another type of body 415, and the other is not asked', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     const { alice, call, answered } = talking;
     const asked = answered.requests.length;
     for (const [sdp, status] of [
-      [alice.media.describe({ codecs: [[97, 'speex/8000']] }), 488],
+      [alice.media.describe({ codecs: speex }), 488],
       ['v=0', 400],
     ] as const) {
       call.update({ sdp });
@@ -135,11 +136,8 @@ describe('with a session description', () => {
 
   test('one that must be asked by re-INVITE and takes its time: 504 before the UPDATE times out, and nothing has changed (RFC 3311 §5.2)', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world, allowing, allow);
+    const talking = await pendingUpdate(world, allow);
     const { bob, call, answered } = talking;
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(50);
     answered.agree(answered.waiting[0]!, { status: 180 });
     world.run(31_000);
     expect(call.statuses.at(-1)).toBe(504);
@@ -160,7 +158,7 @@ describe('the Contact moves', () => {
   test.each(['caller', 'callee'] as const)('of the %s that asks: BYE goes there', async (side) => {
     for (const sdp of [null, undefined]) {
       await using world = await World.start();
-      const { call, answered } = await talkOf(world);
+      const { call, answered } = await talk(world, both);
       const [mover, other] = side === 'caller' ? [call, answered] : [answered, call];
       const asked = other.requests.length;
       const moved = `sip:moved@${mover.phone.contact.includes('1001') ? '10.0.0.11' : '10.0.0.12'}:5070`;
@@ -178,10 +176,7 @@ describe('the Contact moves', () => {
 
   test('of the one that agrees, in its 200', async () => {
     await using world = await World.start();
-    const { bob, call, answered } = await talkOf(world);
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(50);
+    const { bob, call, answered } = await pendingUpdate(world);
     answered.agree(answered.waiting.pop()!, { headers: { Contact: '<sip:moved@10.0.0.12:5070>' } });
     bob.habits.agrees = true;
     world.run(50);
@@ -197,11 +192,8 @@ describe('while something else is asked', () => {
 
   test('an offer of ours waits for this phone: 491 (RFC 3311 §5.2)', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await pendingUpdate(world);
     const { bob, call, answered } = talking;
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(50);
     answered.update({ direction: 'sendonly' });
     world.run(50);
     expect(answered.last.status).toBe(491);
@@ -216,7 +208,7 @@ describe('while something else is asked', () => {
 
   test('an offer of its own waits for the answer, in an INVITE or an UPDATE: 500 with Retry-After (RFC 3311 §5.2)', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     const { bob, call, answered } = talking;
     for (const method of ['INVITE', 'UPDATE']) {
       bob.habits.agrees = false;
@@ -240,7 +232,7 @@ describe('while something else is asked', () => {
 
   test('the answer to an INVITE without an offer is to be one: an offer by UPDATE is put off, and the call goes on', async () => {
     await using world = await World.start();
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     const { bob, call, answered } = talking;
     bob.habits.agrees = false;
     call.reinvite({ sdp: null });
@@ -266,10 +258,7 @@ describe('while something else is asked', () => {
 
   test('one without a session description is answered all the same', async () => {
     await using world = await World.start();
-    const { bob, call, answered } = await talkOf(world);
-    bob.habits.agrees = false;
-    call.reinvite({ direction: 'sendonly' });
-    world.run(50);
+    const { bob, call, answered } = await pendingHold(world, both);
     call.update({ sdp: null });
     answered.update({ sdp: null });
     world.run(50);
@@ -283,7 +272,7 @@ describe('while something else is asked', () => {
 
   test('both ask at the same moment: each phone says 491 to the other, and one of the changes is made', async () => {
     await using world = await World.start({ network: { delay: { min: 10, max: 10 } } });
-    const talking = await talkOf(world);
+    const talking = await talk(world, both);
     world.run(200);
     const { bob, call, answered } = talking;
     bob.habits.agrees = false;
@@ -303,10 +292,7 @@ describe('while something else is asked', () => {
 
   test('the other side hangs up: 481 or 487, and BYE', async () => {
     await using world = await World.start();
-    const { alice, bob, call, answered } = await talkOf(world);
-    bob.habits.agrees = false;
-    call.update({ direction: 'sendonly' });
-    world.run(50);
+    const { alice, answered } = await pendingUpdate(world);
     answered.hangUp();
     world.run(50);
     expect(alice.statuses('UPDATE')).toHaveLength(1);

@@ -1,5 +1,6 @@
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
+import { alaw } from '../world/phone-media.ts';
 import type { Chance } from './chance.ts';
 import type { PhoneSetting } from './setting.ts';
 
@@ -30,5 +31,5 @@ export interface Actor {
 export const numbers: readonly string[] = ['1001', '1002', '1003', '1004', '1005'];
 
 export const otherCodecs = [[18, 'G729/8000']] as const;
-export const fewerCodecs = [[8, 'PCMA/8000']] as const;
+export const fewerCodecs = alaw;
 export const nonsense = 'v=0\r\no=me\r\nm=what is this\r\n';
