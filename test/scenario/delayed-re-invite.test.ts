@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Phone } from '../world/phone.ts';
-import type { PhoneCall } from '../world/phone-call.ts';
 import { payloadTypesOf } from '../world/phone-media.ts';
-import { heardWhenBothSpeak, originOf, type Talk, talk } from '../world/talk.ts';
+import { type End, endsOf, heardWhenBothSpeak, originOf, type Talk, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // A re-INVITE without an offer, of either side: the other makes the offer, the asker answers in its ACK (RFC 3261 §14.1).
@@ -11,16 +9,14 @@ const sides = ['caller', 'callee'] as const;
 
 interface Asking {
   readonly talking: Talk;
-  readonly asker: { readonly call: PhoneCall; readonly phone: Phone };
-  readonly other: { readonly call: PhoneCall; readonly phone: Phone };
+  readonly asker: End;
+  readonly other: End;
 }
 
 /** One side has asked without an offer; neither the other nor its own ACK comes by itself. */
 async function asked(world: World, side: (typeof sides)[number]): Promise<Asking> {
   const talking = await talk(world);
-  const alice = { call: talking.call, phone: talking.alice };
-  const bob = { call: talking.answered, phone: talking.bob };
-  const [asker, other] = side === 'caller' ? [alice, bob] : [bob, alice];
+  const [asker, other] = endsOf(talking, side);
   asker.phone.habits.acks = false;
   other.phone.habits.agrees = false;
   asker.call.reinvite({ sdp: null });
@@ -45,7 +41,7 @@ function goesOn(world: World, { talking, asker, other }: Asking): void {
   expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'caller' }]);
 }
 
-const acksTo = ({ phone }: Asking['other']) => phone.log.filter((entry) => entry === 'ACK').length;
+const acksTo = ({ phone }: End) => phone.log.filter((entry) => entry === 'ACK').length;
 
 describe.each(sides)('asked by the %s', (side) => {
   test('offer in the 200, answer in the ACK, which the other has only then', async () => {
@@ -167,8 +163,7 @@ describe.each(sides)('asked by the %s', (side) => {
 
   test('nobody answers it: the call ends after 64·T1', async () => {
     await using world = await World.start();
-    const talking = await talk(world);
-    const [asker, silent] = side === 'caller' ? [talking.call, talking.bob] : [talking.answered, talking.alice];
+    const [{ call: asker }, { phone: silent }] = endsOf(await talk(world), side);
     world.network.partition(silent.address);
     asker.reinvite({ sdp: null });
     world.run(32_500);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { alaw, payloadTypesOf } from '../world/phone-media.ts';
-import { called, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
+import { called, endsOf, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Changes that cross (RFC 3261 §14), and how often one is tried.
@@ -135,9 +135,9 @@ test.each([
     const delays = new Set<number>();
     for (let seed = 1; seed <= 25; seed++) {
       await using world = await World.start({ seed });
-      const { alice, bob, call, answered } = await talk(world);
+      const talking = await talk(world);
       // Bob's leg has a Call-ID of ours, Alice's one of hers.
-      const [asker, other, phone] = side === 'caller' ? [call, answered, bob] : [answered, call, alice];
+      const [{ call: asker }, { call: other, phone }] = endsOf(talking, side);
       phone.habits.agrees = false;
       asker.reinvite({ direction: 'sendonly' });
       world.run(10);
@@ -149,7 +149,7 @@ test.each([
       other.agree(other.waiting.pop()!);
       world.run(50);
       expect(asker.last.status).toBe(200);
-      call.hangUp();
+      talking.call.hangUp();
       world.settles();
     }
     for (const delay of delays) {
@@ -164,8 +164,8 @@ test('an overlapping INVITE of either side is 500 with Retry-After from 0 to 10,
   const seen = new Set<number>();
   for (const side of ['caller', 'callee'] as const) {
     await using world = await World.start();
-    const { alice, bob, call, answered } = await talk(world);
-    const [asker, other, phone] = side === 'caller' ? [call, answered, bob] : [answered, call, alice];
+    const talking = await talk(world);
+    const [{ call: asker }, { call: other, phone }] = endsOf(talking, side);
     phone.habits.agrees = false;
     asker.reinvite({ direction: 'sendonly' });
     world.run(10);
@@ -184,7 +184,7 @@ test('an overlapping INVITE of either side is 500 with Retry-After from 0 to 10,
     other.agree(other.waiting.pop()!);
     world.run(10);
     expect(asker.last.status).toBe(200);
-    call.hangUp();
+    talking.call.hangUp();
     world.settles();
   }
   expect(seen.size).toBeGreaterThan(4);

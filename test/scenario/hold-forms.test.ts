@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { called, directionIn, heardWhenBothSpeak, type Talk, talk } from '../world/talk.ts';
+import { called, directionIn, endsOf, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 // Hold in all its forms (RFC 3264 §8.4, RFC 6337 §5.3), by either side and by both.
@@ -35,20 +35,13 @@ function change(call: PhoneCall, method: 'INVITE' | 'UPDATE', sdp: string): void
   else call.update({ sdp });
 }
 
-/** The two ends in the order: the one of `side`, the other. */
-function ends({ alice, bob, call, answered }: Talk, side: 'caller' | 'callee') {
-  return side === 'caller'
-    ? ({ phone: alice, call, other: answered, name: 'alice' } as const)
-    : ({ phone: bob, call: answered, other: call, name: 'bob' } as const);
-}
-
 describe('hold and resume', () => {
   test.each(
     forms.flatMap((form) => sides.flatMap((side) => methods.map((method) => [form[0], side, method, form] as const))),
   )('%s of the %s by %s', async (_, side, method, [, describing, told, heard]) => {
     await using world = await World.start();
     const talking = await talk(world, wishes);
-    const { phone, call, other, name } = ends(talking, side);
+    const [{ phone, call, name }, { call: other }] = endsOf(talking, side);
     change(call, method, describing(phone));
     world.run(50);
     expect(call.last.status).toBe(200);
@@ -69,7 +62,7 @@ describe('hold and resume', () => {
   test.each(sides)('the %s held is asked to resume by the other, which is held itself then', async (side) => {
     await using world = await World.start();
     const talking = await talk(world, wishes);
-    const { phone, call, other } = ends(talking, side);
+    const [{ phone, call, name }, { call: other }] = endsOf(talking, side);
     call.reinvite({ direction: 'sendonly' });
     world.run(50);
     // The other would talk; the one who holds goes on holding, in its answer.
@@ -81,7 +74,7 @@ describe('hold and resume', () => {
     world.run(50);
     expect(directionIn(other.remoteSdp)).toBe('sendonly');
     phone.habits.agrees = true;
-    expect(heardWhenBothSpeak(world, talking)).toEqual([side === 'caller' ? 'alice' : 'bob']);
+    expect(heardWhenBothSpeak(world, talking)).toEqual([name]);
     call.reinvite();
     world.run(50);
     expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
@@ -225,7 +218,7 @@ test.each(sides)(
   async (side) => {
     await using world = await World.start();
     const talking = await talk(world, wishes);
-    const { phone, call, other } = ends(talking, side);
+    const [{ phone, call }, { call: other }] = endsOf(talking, side);
     const asked = other.requests.length;
     for (const method of methods) {
       change(call, method, phone.media.describe().replace(/^m=audio \d+/m, 'm=audio 0'));

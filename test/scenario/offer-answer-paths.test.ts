@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { alaw, payloadTypesOf } from '../world/phone-media.ts';
 import { provisional } from '../world/reliable-talk.ts';
-import { called, greetings, heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { called, endsOf, greetings, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Where an offer may stand and where its answer: the patterns of RFC 6337 §2.1, table 1, and what is made of all others.
@@ -205,8 +205,7 @@ describe('an offer at the wrong time is refused, and what was agreed stays', () 
   test.each(['caller', 'callee'] as const)('of the %s before the ACK answers its own in the 200: 491', async (side) => {
     await using world = await World.start();
     const talking = await talk(world, all);
-    const { alice, bob, call, answered } = talking;
-    const [asker, phone] = side === 'caller' ? [call, alice] : [answered, bob];
+    const [{ call: asker, phone }] = endsOf(talking, side);
     phone.habits.acks = false;
     asker.reinvite({ sdp: null });
     world.run(50);
@@ -221,7 +220,7 @@ describe('an offer at the wrong time is refused, and what was agreed stays', () 
     world.run(50);
     phone.habits.acks = true;
     expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
-    call.hangUp();
+    talking.call.hangUp();
     world.settles();
   });
 });

@@ -109,13 +109,8 @@ describe('the best response (RFC 3261 §16.7)', () => {
 
   test('a silent phone counts least', async () => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const silent = await world.registered('1002');
-    const desk = await world.registered('1002');
-    world.network.partition(silent.address);
-    const call = alice.call('1002');
-    world.run(50);
-    desk.lastCall.answer(480);
+    const { mobile, call } = await forked(world, { deskIsDead: true });
+    mobile.lastCall.answer(480);
     world.run(33_000);
     expect(call.statuses).toEqual([480]);
     world.settles();

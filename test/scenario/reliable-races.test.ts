@@ -3,7 +3,15 @@ import { complainingLog } from '../support/complaining-log.ts';
 import type { Phone } from '../world/phone.ts';
 import { alaw, payloadTypesOf, speex } from '../world/phone-media.ts';
 import { provisional, reliably, unpracked } from '../world/reliable-talk.ts';
-import { called, directionIn, forked, greetings, heardWhenBothSpeak, originOf, registeredAtLast } from '../world/talk.ts';
+import {
+  called,
+  directionIn,
+  forked,
+  greetings,
+  heardWhenBothSpeak,
+  originOf,
+  registeredAtLast,
+} from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // What crosses a PRACK, and what is lost of it.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import { plainSdp } from '../world/raw-peer.ts';
-import { called, directionIn, heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { called, directionIn, forked, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -98,17 +98,24 @@ describe('3: session establishment', () => {
     return { world, alice, bob, toAlice: flowOf(world, alice), toBob: flowOf(world, bob) };
   }
 
-  test('3.1 to 3.3: successful, with authentication: ringing, answer, both ways audio, and the callee hangs up', async () => {
-    const { world, alice, bob, toAlice, toBob } = await watched();
-    await using _ = world;
+  async function ringing() {
+    const watching = await watched();
+    const { world, alice, bob } = watching;
     const call = alice.call('1002');
     world.run(50);
     bob.lastCall.answer(180);
     world.run(250);
-    bob.lastCall.answer(200);
+    return { ...watching, call, answered: bob.lastCall };
+  }
+
+  test('3.1 to 3.3: successful, with authentication: ringing, answer, both ways audio, and the callee hangs up', async () => {
+    const talking = await ringing();
+    const { world, answered, toAlice, toBob } = talking;
+    await using _ = world;
+    answered.answer(200);
     world.run(50);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
-    bob.lastCall.hangUp();
+    expect(heardWhenBothSpeak(world, talking)).toEqual(['alice', 'bob']);
+    answered.hangUp();
     world.run(50);
     expect(toAlice).toEqual([...challenged, '< 100', '< 180', '< 200', '> ACK', '< BYE', '> 200']);
     expect(toBob).toEqual(['< INVITE', '> 180', '> 200', '< ACK', '> BYE', '< 200']);
@@ -118,12 +125,8 @@ describe('3: session establishment', () => {
 
   test('3.4: with the first hop dead: timer B ends the attempt, and the phone that is there is called', async () => {
     await using world = await World.start();
-    const alice = await world.registered('1001');
-    const dead = await world.registered('1002');
-    const alive = await world.registered('1002');
-    world.network.partition(dead.address);
-    const call = alice.call('1002');
-    world.run(1000);
+    const { mobile: alive, call } = await forked(world, { deskIsDead: true });
+    world.run(950);
     alive.lastCall.answer(180);
     world.run(33_000);
     expect(call.statuses).toEqual([180]);
@@ -195,12 +198,8 @@ describe('3: session establishment', () => {
   });
 
   test('3.8: unsuccessful, no answer: the caller gives up', async () => {
-    const { world, alice, bob, toAlice, toBob } = await watched();
+    const { world, call, toAlice, toBob } = await ringing();
     await using _ = world;
-    const call = alice.call('1002');
-    world.run(50);
-    bob.lastCall.answer(180);
-    world.run(250);
     call.cancel();
     world.run(50);
     expect(toAlice).toEqual([...challenged, '< 100', '< 180', '> CANCEL', '< 200', '< 487', '> ACK']);

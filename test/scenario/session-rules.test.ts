@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import { payloadTypesOf } from '../world/phone-media.ts';
-import { directionIn, heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
+import { directionIn, endsOf, heardWhenBothSpeak, originOf, talk } from '../world/talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { World } from '../world/world.ts';
 
@@ -178,8 +178,7 @@ describe('a refresh, the same words again', () => {
     for (const direction of ['sendrecv', 'sendonly', 'inactive'] as const) {
       await using world = await World.start();
       const talking = await talk(world);
-      const { alice, bob, call, answered } = talking;
-      const [asker, other, phone] = side === 'caller' ? [call, answered, alice] : [answered, call, bob];
+      const [{ call: asker, phone }, { call: other }] = endsOf(talking, side);
       const offer = phone.media.describe({ direction });
       asker.reinvite({ sdp: offer });
       world.run(50);
@@ -192,7 +191,7 @@ describe('a refresh, the same words again', () => {
       }
       expect(other.requests).toHaveLength(asked);
       expect(heardWhenBothSpeak(world, talking)).toEqual(heard);
-      call.hangUp();
+      talking.call.hangUp();
       world.settles();
     }
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sessionIn, type TimerHabits } from '../world/phone-timer.ts';
-import { directionIn, heardWhenBothSpeak, originOf, type Talk } from '../world/talk.ts';
+import { directionIn, endsOf, heardWhenBothSpeak, originOf } from '../world/talk.ts';
 import {
   fieldsOf,
   lastRequest,
@@ -11,21 +11,31 @@ import {
   timedTalk,
   timers,
   twoPhones,
-  type Wishes,
 } from '../world/timed-talk.ts';
+import type { World } from '../world/world.ts';
 
 describe.each(['caller', 'callee'] as const)('the %s knows session timers', (side) => {
-  const habitsOf = (habits: TimerHabits): Wishes => (side === 'caller' ? { alice: habits } : { bob: habits });
-  const callOf = ({ call, answered }: Talk) => (side === 'caller' ? call : answered);
+  /** A call of which one phone has these habits: its end, and the call as the other phone sees it. */
+  async function timed(world: World, habits: TimerHabits) {
+    const talking = await timedTalk(world, side === 'caller' ? { alice: habits } : { bob: habits });
+    const [{ call, phone }, { call: other }] = endsOf(talking, side);
+    return { call, phone, other };
+  }
+
+  /** As `timed`, and the phone has crashed. */
+  async function crashed(world: World, refresher: 'exchange' | 'phone') {
+    const { call, phone, other } = await timed(world, { interval: 300, refresher });
+    call.timer.stop();
+    world.network.partition(phone.address);
+    return other;
+  }
 
   test.each(['UPDATE', 'INVITE'] as const)(
     'and refreshes by %s: the call goes on, the other phone notices nothing',
     async (method) => {
       await using world = await start(timers(600));
-      const talking = await timedTalk(world, habitsOf({ interval: 300, refresher: 'phone', method }));
-      const call = callOf(talking);
+      const { call, other } = await timed(world, { interval: 300, refresher: 'phone', method });
       expect(call.timer).toMatchObject({ interval: 300, refresher: 'phone' });
-      const other = call === talking.call ? talking.answered : talking.call;
       news(other);
       const before = originOf(call.remoteSdp);
       world.run(1_000_000);
@@ -45,8 +55,7 @@ describe.each(['caller', 'callee'] as const)('the %s knows session timers', (sid
     'and wants us to: refreshed by %s, without a change of the session',
     async (method) => {
       await using world = await start(timers(600));
-      const talking = await timedTalk(world, habitsOf({ interval: 300, refresher: 'exchange', method }));
-      const call = callOf(talking);
+      const { call } = await timed(world, { interval: 300, refresher: 'exchange', method });
       expect(call.timer).toMatchObject({ interval: 300, refresher: 'exchange' });
       const before = originOf(call.remoteSdp);
       news(call);
@@ -68,8 +77,7 @@ describe.each(['caller', 'callee'] as const)('the %s knows session timers', (sid
 
   test('and has no wish: we refresh, at our interval', async () => {
     await using world = await start(timers(600));
-    const talking = await timedTalk(world, habitsOf({ interval: 1800 }));
-    const call = callOf(talking);
+    const { call } = await timed(world, { interval: 1800 });
     expect(call.timer).toMatchObject({ interval: 600, refresher: 'exchange' });
     news(call);
     world.run(301_000);
@@ -80,11 +88,7 @@ describe.each(['caller', 'callee'] as const)('the %s knows session timers', (sid
 
   test('and crashes where it refreshes: the other phone is hung up on shortly before the session ends (RFC 4028 section 10)', async () => {
     await using world = await start(timers(300));
-    const talking = await timedTalk(world, habitsOf({ interval: 300, refresher: 'phone' }));
-    const call = callOf(talking);
-    const other = call === talking.call ? talking.answered : talking.call;
-    call.timer.stop();
-    world.network.partition(call.phone === talking.alice ? talking.alice.address : talking.bob.address);
+    const other = await crashed(world, 'phone');
     // 300 s less 32 s after its 2xx.
     world.run(267_500);
     expect(other.state).toBe('talking');
@@ -101,11 +105,7 @@ describe.each(['caller', 'callee'] as const)('the %s knows session timers', (sid
 
   test('and crashes where we refresh: its silence ends the call', async () => {
     await using world = await start(timers(300));
-    const talking = await timedTalk(world, habitsOf({ interval: 300, refresher: 'exchange' }));
-    const call = callOf(talking);
-    const other = call === talking.call ? talking.answered : talking.call;
-    call.timer.stop();
-    world.network.partition(call.phone === talking.alice ? talking.alice.address : talking.bob.address);
+    const other = await crashed(world, 'exchange');
     world.run(181_500);
     expect(other.state).toBe('talking');
     // 150 s, and 32 s for the UPDATE.
@@ -117,9 +117,7 @@ describe.each(['caller', 'callee'] as const)('the %s knows session timers', (sid
 
   test('and has lost the call: its 481 ends it at once', async () => {
     await using world = await start(timers(300));
-    const talking = await timedTalk(world, habitsOf({ interval: 300, refresher: 'exchange' }));
-    const call = callOf(talking);
-    const [phone, other] = call === talking.call ? [talking.alice, talking.answered] : [talking.bob, talking.call];
+    const { phone, other } = await timed(world, { interval: 300, refresher: 'exchange' });
     phone.reboot();
     world.run(150_500);
     expect(other.state).toBe('over');

@@ -31,6 +31,20 @@ export interface Talk extends Calling {
   readonly answered: PhoneCall;
 }
 
+/** One end of a call. */
+export interface End {
+  readonly name: 'alice' | 'bob';
+  readonly phone: Phone;
+  readonly call: PhoneCall;
+}
+
+/** The two ends of a call: that of the caller or of the callee, and the other. */
+export function endsOf({ alice, bob, call, answered }: Talk, side: 'caller' | 'callee'): readonly [End, End] {
+  const caller: End = { name: 'alice', phone: alice, call };
+  const callee: End = { name: 'bob', phone: bob, call: answered };
+  return side === 'caller' ? [caller, callee] : [callee, caller];
+}
+
 const callOf = (alice: Phone, { offer, headers = {} }: Wishes): PhoneCall =>
   alice.call('1002', { ...(offer === undefined ? {} : { sdp: offer }), headers });
 
@@ -100,11 +114,17 @@ interface Forked {
 /** Registers alice and two phones of 1002 and lets her call there; 50 ms later neither has said anything yet. */
 export async function forked(
   world: World,
-  wishes: Omit<Wishes, 'bob'> & { readonly desk?: PhoneWishes; readonly mobile?: PhoneWishes } = {},
+  wishes: Omit<Wishes, 'bob'> & {
+    readonly desk?: PhoneWishes;
+    readonly mobile?: PhoneWishes;
+    /** Nothing reaches the desk phone once it has registered. */
+    readonly deskIsDead?: boolean;
+  } = {},
 ): Promise<Forked> {
   const alice = await world.registered('1001', wishes.alice);
   const desk = await world.registered('1002', wishes.desk);
   const mobile = await world.registered('1002', wishes.mobile);
+  if (wishes.deskIsDead) world.network.partition(desk.address);
   const call = callOf(alice, wishes);
   world.run(50);
   return { alice, desk, mobile, call };
