@@ -55,6 +55,22 @@ describe('a side goes to another call', () => {
     world.settles();
   });
 
+  test('while such a re-INVITE finds that it has lost the call: the one that it has gone to ends, and it is asked nothing more', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, carol, call, answered } = await transferring(world);
+    alice.habits.agrees = false;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    carol.lastCall.answer(200);
+    world.run(100);
+    call.agree(call.waiting.at(-1)!, { status: 481 });
+    world.run(500);
+    expect(call.requests.filter(({ method }) => method === 'INVITE')).toHaveLength(1);
+    expect(carol.log.at(-1)).toBe('BYE');
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }, { status: 'failed', terminated_by: 'caller' }]);
+  });
+
   test('while it has offered in its answer to such a re-INVITE: that offer is answered', async () => {
     await using world = await World.start(threeUsers);
     const { alice, bob, carol, call, answered } = await transferring(world);

@@ -134,7 +134,10 @@ export class Attempt {
     }
     if (this.over) {
       if (status < 300 && this.method === 'INVITE') dialog.ack(response.cseq.number);
-      return this.#conclude(response);
+      this.#conclude(response);
+      // Whichever call the phone is in by now.
+      if (status === 481 && !dialog.early && !dialog.ended) dialog.lose();
+      return;
     }
     if (status < 300) return this.#finish(() => this.#user.onAgreed(response));
     this.#rollback();
