@@ -7,7 +7,7 @@ interface Spoken {
   readonly name: string;
   /** Whether a BYE of either side has ended it. */
   over: boolean;
-  /** Whether the phone has said that there is none; who hears it may have left the call meanwhile. */
+  /** Whether the phone has said that there is none. */
   lost: boolean;
   acknowledged: boolean;
   readonly mustBeAcknowledged: boolean;
@@ -133,7 +133,7 @@ export class DialogBook {
       return;
     }
     const known = this.#dialogs.get(dialog);
-    if (known?.over) this.#accuse(`${request.method} was sent in dialog ${dialog} after its end`);
+    if (known?.over || known?.lost) this.#accuse(`${request.method} was sent in dialog ${dialog} after its end`);
     const last = this.#sequences.get(dialog) ?? 0;
     if (request.cseq.number <= last) {
       this.#accuse(`CSeq ${request.cseq.number} follows ${last} in dialog ${dialog}`);
