@@ -87,6 +87,21 @@ describe('a side goes to another call', () => {
     world.settles();
   });
 
+  test('and answers such a re-INVITE with 481: the call that it has gone to ends, nothing more is asked', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, carol, call, answered } = await transferring(world);
+    alice.habits.agrees = false;
+    answered.reinvite({ direction: 'sendonly' });
+    world.run(100);
+    carol.lastCall.answer(200);
+    world.run(50);
+    call.agree(call.waiting.at(-1)!, { status: 481 });
+    world.run(300);
+    expect(carol.log.at(-1)).toBe('BYE');
+    expect(alice.log.filter((what) => what === 'INVITE')).toHaveLength(1);
+    world.settles();
+  });
+
   test('while it rings for such a re-INVITE: that is cancelled', async () => {
     await using world = await World.start(threeUsers);
     const { alice, carol, call, answered } = await transferring(world);

@@ -133,6 +133,7 @@ export class Attempt {
       return;
     }
     if (this.over) {
+      if (status === 481) dialog.lose();
       if (status < 300 && this.method === 'INVITE') dialog.ack(response.cseq.number);
       this.#conclude(response);
       // Whichever call the phone is in by now.
