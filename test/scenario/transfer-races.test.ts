@@ -1,19 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Phone } from '../world/phone.ts';
-import { directionIn, heardWhenBothSpeak, ringing, type Talk, talk } from '../world/talk.ts';
+import { directionIn, heardWhenBothSpeak, ringing } from '../world/talk.ts';
+import { talkBesideCarol, talkTogether, threeUsers, transferring } from '../world/transfer-talk.ts';
 import { World } from '../world/world.ts';
-
-const threeUsers = { users: ['1001', '1002', '1003'] };
-
-/** Alice (1001) talks with bob (1002), who has asked for carol (1003) to take his place; her phone rings. */
-async function transferring(world: World, wishes: Parameters<typeof talk>[1] = {}): Promise<Talk & { carol: Phone }> {
-  const talking = await talk(world, wishes);
-  const carol = await world.registered('1003');
-  carol.habits.onInvite = 'ring';
-  talking.answered.refer('1003');
-  world.run(100);
-  return { ...talking, carol };
-}
 
 describe('a side goes to another call', () => {
   test('while its own re-INVITE waits for the phone that leaves: it is heard, and may change the session again', async () => {
@@ -26,8 +14,7 @@ describe('a side goes to another call', () => {
     carol.lastCall.answer(200);
     world.run(500);
     expect(alice.statuses('INVITE').at(-1)).toBe(487);
-    const joined = { alice, bob: carol, call, answered: carol.lastCall };
-    expect(heardWhenBothSpeak(world, joined)).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, carol, carol.lastCall)).toEqual(['alice', 'bob']);
     call.reinvite({ direction: 'sendonly' });
     world.run(200);
     expect(alice.statuses('INVITE').at(-1)).toBe(200);
@@ -50,7 +37,7 @@ describe('a side goes to another call', () => {
     expect(directionIn(call.remoteSdp)).toBe('sendrecv');
     const told = call.requests.findLast(({ method }) => method === 'INVITE');
     expect(told?.headers.get('P-Asserted-Identity')).toContain('sip:1003@');
-    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: carol.lastCall })).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, carol, carol.lastCall)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -82,7 +69,7 @@ describe('a side goes to another call', () => {
     world.run(500);
     const acks = call.requests.filter(({ method }) => method === 'ACK');
     expect(acks.map(({ body }) => body.length > 0)).toEqual([true, false]);
-    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: carol.lastCall })).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, carol, carol.lastCall)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -169,7 +156,7 @@ describe('a transfer that somebody else overtakes', () => {
     expect(carol.log.at(-1)).toBe('CANCEL');
     expect(answered.reports.at(-1)).toBe('487 Request Terminated terminated');
     expect(bob.log.at(-1)).toBe('BYE');
-    expect(heardWhenBothSpeak(world, { alice, bob: mobile, call, answered: taken })).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, mobile, taken)).toEqual(['alice', 'bob']);
     taken.hangUp();
     world.run(100);
     expect(alice.log.at(-1)).toBe('BYE');
@@ -270,7 +257,7 @@ describe('picking up', () => {
     const told = call.requests.findLast(({ method }) => method === 'INVITE');
     expect(told?.headers.get('P-Asserted-Identity')).toContain('sip:1004@');
     expect(directionIn(call.remoteSdp)).toBe('sendrecv');
-    expect(heardWhenBothSpeak(world, { alice, bob: dave, call, answered: picked })).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, dave, picked)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -287,7 +274,7 @@ describe('picking up', () => {
     world.run(200);
     expect(picked.statuses).toEqual([200]);
     expect(call.statuses).toEqual([180, 200]);
-    expect(heardWhenBothSpeak(world, { alice, bob: carol, call, answered: picked })).toEqual(['alice', 'bob']);
+    expect(talkTogether(world, alice, call, carol, picked)).toEqual(['alice', 'bob']);
     call.hangUp();
     world.settles();
   });
@@ -312,8 +299,7 @@ describe('picking up', () => {
 
   test('an answered call is for the other phones of that extension alone: nobody is thrown out by others', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, bob, call, answered } = await talk(world);
-    const carol = await world.registered('1003');
+    const { alice, bob, carol, call, answered } = await talkBesideCarol(world);
     for (const dialog of [answered, call]) {
       const taken = carol.call('1002', { headers: { Replaces: dialog.replaces('us') } });
       world.run(200);

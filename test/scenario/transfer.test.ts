@@ -1,19 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { alaw } from '../world/phone-media.ts';
-import { directionIn, heardWhenBothSpeak, type Talk, talk } from '../world/talk.ts';
+import { directionIn, heardWhenBothSpeak } from '../world/talk.ts';
+import { talkBesideCarol, talkTogether, threeUsers, transferring } from '../world/transfer-talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
 import { exchangeIp, World } from '../world/world.ts';
-
-const threeUsers = { users: ['1001', '1002', '1003'] };
-
-/** Alice (1001) has called bob (1002); carol (1003) is registered. */
-async function talkBesideCarol(world: World): Promise<Talk & { readonly carol: Phone }> {
-  const talking = await talk(world);
-  const carol = await world.registered('1003');
-  return { ...talking, carol };
-}
 
 /** Bob holds alice's call and asks carol, who picks up. */
 async function consultation(world: World) {
@@ -27,11 +18,6 @@ async function consultation(world: World) {
 }
 
 const methods = (call: PhoneCall): readonly string[] => call.requests.map(({ method }) => method);
-
-/** Whether two phones hear each other, in the calls as they see them. */
-function talkTogether(world: World, alice: Phone, call: PhoneCall, bob: Phone, answered: PhoneCall) {
-  return heardWhenBothSpeak(world, { alice, bob, call, answered });
-}
 
 describe('a blind transfer (RFC 5589 section 6)', () => {
   test.each(['callee', 'caller'] as const)(
@@ -139,10 +125,7 @@ describe('a blind transfer (RFC 5589 section 6)', () => {
 
   test('the one who asked hangs up while it rings: the other waits for the answer', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, carol, call, answered } = await talkBesideCarol(world);
-    carol.habits.onInvite = 'ring';
-    answered.refer('1003');
-    world.run(100);
+    const { alice, carol, call, answered } = await transferring(world);
     answered.hangUp();
     world.run(100);
     expect(alice.log).not.toContain('BYE');
@@ -159,10 +142,7 @@ describe('a blind transfer (RFC 5589 section 6)', () => {
 
   test('the one who asked hangs up while it rings, and nobody answers: the other is hung up on', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, carol, answered } = await talkBesideCarol(world);
-    carol.habits.onInvite = 'ring';
-    answered.refer('1003');
-    world.run(100);
+    const { alice, carol, answered } = await transferring(world);
     answered.hangUp();
     world.run(100);
     carol.lastCall.answer(486);
@@ -174,10 +154,7 @@ describe('a blind transfer (RFC 5589 section 6)', () => {
 
   test('the one to be transferred hangs up while it rings: nobody rings any more, and the last report comes before the BYE', async () => {
     await using world = await World.start(threeUsers);
-    const { carol, call, answered } = await talkBesideCarol(world);
-    carol.habits.onInvite = 'ring';
-    answered.refer('1003');
-    world.run(100);
+    const { carol, call, answered } = await transferring(world);
     call.hangUp();
     world.run(100);
     expect(carol.log.at(-1)).toBe('CANCEL');
@@ -221,10 +198,7 @@ describe('a blind transfer (RFC 5589 section 6)', () => {
 
   test('a second one while the first is pending gets 491', async () => {
     await using world = await World.start(threeUsers);
-    const { bob, carol, call, answered } = await talkBesideCarol(world);
-    carol.habits.onInvite = 'ring';
-    answered.refer('1003');
-    world.run(100);
+    const { bob, carol, call, answered } = await transferring(world);
     answered.refer('1003');
     world.run(100);
     expect(bob.statuses('REFER')).toEqual([202, 491]);
@@ -336,8 +310,8 @@ describe('an attended transfer (RFC 5589 section 7)', () => {
   test('to a phone that speaks another codec: 488 in the last report, both calls go on', async () => {
     await using world = await World.start(threeUsers);
     const ulaw = [[0, 'PCMU/8000']] as const;
-    const { alice, bob, call, answered } = await talk(world, { alice: { codecs: ulaw } });
-    const carol = await world.registered('1003', { codecs: alaw });
+    const wishes = { alice: { codecs: ulaw }, carol: { codecs: alaw } };
+    const { alice, bob, carol, call, answered } = await talkBesideCarol(world, wishes);
     carol.habits.onInvite = 'answer';
     const asking = bob.call('1003');
     world.run(200);
@@ -347,91 +321,6 @@ describe('an attended transfer (RFC 5589 section 7)', () => {
     expect(heardWhenBothSpeak(world, { alice, bob, call, answered })).toEqual(['alice', 'bob']);
     call.hangUp();
     asking.hangUp();
-    world.settles();
-  });
-});
-
-describe('an INVITE that takes the place of another dialog (RFC 3891)', () => {
-  test('picks up what rings at another phone, which is told that this has been done', async () => {
-    await using world = await World.start(threeUsers);
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const carol = await world.registered('1003');
-    bob.habits.onInvite = 'ring';
-    const call = alice.call('1002');
-    world.run(100);
-    const ringing = bob.lastCall;
-    // As a lamp shows it: the tag of bob's phone first.
-    const picked = carol.call('1002', { headers: { Replaces: ringing.replaces('us') } });
-    world.run(200);
-    expect(picked.statuses).toEqual([200]);
-    expect(call.statuses).toEqual([180, 200]);
-    expect(bob.log.at(-1)).toBe('CANCEL');
-    expect(talkTogether(world, alice, call, carol, picked)).toEqual(['alice', 'bob']);
-    picked.hangUp();
-    world.run(100);
-    expect(alice.log.at(-1)).toBe('BYE');
-    world.settles();
-    expect(world.cdrs).toMatchObject([{ status: 'completed', callee: '1002', callee_ip: carol.address }]);
-  });
-
-  test('**1002 picks up what rings at 1002; nothing rings: 480', async () => {
-    await using world = await World.start(threeUsers);
-    const alice = await world.registered('1001');
-    const bob = await world.registered('1002');
-    const carol = await world.registered('1003');
-    const vain = carol.call('**1002');
-    world.run(100);
-    expect(vain.statuses).toEqual([480]);
-    bob.habits.onInvite = 'ring';
-    const call = alice.call('1002');
-    world.run(100);
-    const picked = carol.call('**1002');
-    world.run(200);
-    expect(picked.statuses).toEqual([200]);
-    expect(talkTogether(world, alice, call, carol, picked)).toEqual(['alice', 'bob']);
-    call.hangUp();
-    world.settles();
-    expect(world.cdrs).toHaveLength(1);
-  });
-
-  test('replaces one side of an answered call: the other is told, the one replaced is hung up on', async () => {
-    await using world = await World.start(threeUsers);
-    const { alice, bob, call, answered } = await talk(world);
-    const mobile = await world.registered('1002');
-    const taken = mobile.call('1002', { headers: { Replaces: answered.replaces('us') } });
-    world.run(300);
-    expect(taken.statuses).toEqual([200]);
-    expect(bob.log.at(-1)).toBe('BYE');
-    expect(talkTogether(world, alice, call, mobile, taken)).toEqual(['alice', 'bob']);
-    const told = call.requests.findLast(({ method }) => method === 'INVITE');
-    expect(told?.headers.get('P-Asserted-Identity')).toBe('<sip:1002@10.0.0.1>');
-    call.hangUp();
-    world.settles();
-    expect(world.cdrs).toMatchObject([
-      { status: 'completed', terminated_by: 'system' },
-      { status: 'completed', caller: '1002', callee: '1001' },
-    ]);
-  });
-
-  test('early-only does not replace an answered call (486), an unknown dialog is 481, a caller that is not answered 481', async () => {
-    await using world = await World.start(threeUsers);
-    const { alice, bob, carol, call, answered } = await talkBesideCarol(world);
-    const early = carol.call('1002', { headers: { Replaces: `${answered.replaces('us')};early-only` } });
-    const unknown = carol.call('1002', { headers: { Replaces: 'nobody;to-tag=1;from-tag=2' } });
-    world.run(200);
-    expect(early.statuses).toEqual([486]);
-    expect(unknown.statuses).toEqual([481]);
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered })).toEqual(['alice', 'bob']);
-    call.hangUp();
-    world.run(100);
-    bob.habits.onInvite = 'ring';
-    const second = alice.call('1002');
-    world.run(100);
-    const wrong = carol.call('1002', { headers: { Replaces: second.replaces('us') } });
-    world.run(100);
-    expect(wrong.statuses).toEqual([481]);
-    second.cancel();
     world.settles();
   });
 });
