@@ -1,15 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { dialogStates, readDialogInfo } from '../support/dialog-info.ts';
+import { readDialogInfo } from '../support/dialog-info.ts';
 import { leg } from '../support/legs.ts';
-import { lamp, unsubscribe } from '../world/lamp.ts';
+import { callEnds, lamp, story, unsubscribe } from '../world/lamp.ts';
 import type { PhoneWatch } from '../world/phone-watch.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
 /** What the last NOTIFY says. */
 const shown = (watch: PhoneWatch) => readDialogInfo(watch.last.body);
-
-/** The states that the NOTIFYs have told, in order, one text each. */
-const story = (watch: PhoneWatch): readonly string[] => watch.notifications.map(({ body }) => dialogStates(body));
 
 describe('a busy lamp (RFC 6665, RFC 4235)', () => {
   test('is granted, and told at once that nobody speaks: with a <dialog>, since some lamps need one', async () => {
@@ -113,10 +110,7 @@ describe('a busy lamp (RFC 6665, RFC 4235)', () => {
     leg(world, 'early', { remote: { number: '1001', displayName: 'R&D <"Zoë\'s">\u0000\ud800 ☎' } });
     world.run(100);
     expect(shown(watch).dialogs[0]?.remoteName).toBe('R&D <"Zoë\'s"> ☎');
-    leg(world, 'terminated');
-    world.run(1500);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('is told the state of the moment when the NOTIFY leaves, not every step: three at once, then one a second', async () => {
@@ -132,10 +126,7 @@ describe('a busy lamp (RFC 6665, RFC 4235)', () => {
     expect(watch.notifications.length - 1).toBeGreaterThanOrEqual(6);
     expect(watch.notifications.length - 1).toBeLessThanOrEqual(8);
     expect(story(watch).at(-1)).toBe('confirmed');
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('what begins and ends in one moment is told once', async () => {
@@ -144,10 +135,7 @@ describe('a busy lamp (RFC 6665, RFC 4235)', () => {
     for (const state of ['trying', 'early', 'confirmed'] as const) leg(world, state);
     world.run(100);
     expect(story(watch)).toEqual(['terminated', 'confirmed']);
-    leg(world, 'terminated');
-    world.run(100);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { dialogStates, readDialogInfo } from '../support/dialog-info.ts';
+import { readDialogInfo } from '../support/dialog-info.ts';
 import { readPresence } from '../support/presence-document.ts';
-import { unsubscribe } from '../world/lamp.ts';
+import { story, unsubscribe } from '../world/lamp.ts';
 import type { PhoneWatch } from '../world/phone-watch.ts';
 import { called, forked, pendingHold, ringing, talk } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
@@ -17,8 +17,7 @@ async function lampOf(world: World, number: string): Promise<PhoneWatch> {
 }
 
 /** What has been told, without repeating. */
-const story = (watch: PhoneWatch): readonly string[] =>
-  watch.notifications.map(({ body }) => dialogStates(body)).filter((state, i, all) => state !== all[i - 1]);
+const changes = (watch: PhoneWatch): readonly string[] => story(watch).filter((state, i, all) => state !== all[i - 1]);
 
 const shown = (watch: PhoneWatch) => readDialogInfo(watch.last.body).dialogs;
 
@@ -45,7 +44,7 @@ describe('a lamp follows the calls of an extension', () => {
     world.run(5000);
     call.hangUp();
     world.run(5000);
-    expect(story(watch).slice(-3)).toEqual(['early', 'confirmed', 'terminated']);
+    expect(changes(watch).slice(-3)).toEqual(['early', 'confirmed', 'terminated']);
     unsubscribe(world, watch);
     world.settles();
   });
@@ -62,7 +61,7 @@ describe('a lamp follows the calls of an extension', () => {
     ]);
     bob.lastCall.answer(486);
     world.run(2000);
-    expect(story(watch)).toEqual(['terminated', 'trying', 'early', 'terminated']);
+    expect(changes(watch)).toEqual(['terminated', 'trying', 'early', 'terminated']);
     unsubscribe(world, watch);
     world.settles();
   });
@@ -82,7 +81,7 @@ describe('a lamp follows the calls of an extension', () => {
     expect(shown(watch)).toMatchObject([{ state: 'confirmed', callId: mobile.lastCall.callId }]);
     call.hangUp();
     world.run(2000);
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch).at(-1)).toBe('terminated');
     unsubscribe(world, watch);
     world.settles();
   });
@@ -101,7 +100,7 @@ describe('a lamp follows the calls of an extension', () => {
     expect(shown(watch)).toMatchObject([{ state: 'confirmed', held: false }]);
     answered.hangUp();
     world.run(5000);
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch).at(-1)).toBe('terminated');
     unsubscribe(world, watch);
     world.settles();
   });
@@ -112,7 +111,7 @@ describe('a lamp follows the calls of an extension', () => {
     const { call } = await ringing(world);
     call.cancel();
     world.run(5000);
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch).at(-1)).toBe('terminated');
     unsubscribe(world, watch);
     world.settles();
 
@@ -121,7 +120,7 @@ describe('a lamp follows the calls of an extension', () => {
     const { bob } = await pendingHold(crash);
     crash.network.partition(bob.address);
     crash.run(200_000);
-    expect(story(other).at(-1)).toBe('terminated');
+    expect(changes(other).at(-1)).toBe('terminated');
     unsubscribe(crash, other);
     crash.settles();
   });
@@ -133,8 +132,8 @@ describe('a lamp follows the calls of an extension', () => {
     world.run(5000);
     world.exchange.calls.shutDown();
     world.run(5000);
-    expect(story(watch)).toEqual(expect.arrayContaining(['confirmed', 'terminated']));
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch)).toEqual(expect.arrayContaining(['confirmed', 'terminated']));
+    expect(changes(watch).at(-1)).toBe('terminated');
     unsubscribe(world, watch);
     world.settles();
   });
@@ -163,7 +162,7 @@ test.each(['ws', 'wss'] as const)(
     world.run(100);
     const { call } = await talk(world);
     world.run(3000);
-    expect(story(watch).at(-1)).toBe('confirmed');
+    expect(changes(watch).at(-1)).toBe('confirmed');
     world.network.disconnect(carol.address);
     world.run(100);
     expect(world.exchange.notifier.count).toBe(0);
@@ -185,7 +184,7 @@ describe('what a lamp shows', () => {
     expect(picked.statuses).toEqual([200]);
     expect(call.statuses.at(-1)).toBe(200);
     expect(bob.log.at(-1)).toBe('CANCEL');
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch).at(-1)).toBe('terminated');
     picked.hangUp();
     unsubscribe(world, watch);
     world.settles();
@@ -202,7 +201,7 @@ describe('what a lamp shows', () => {
     expect(shown(watch)).toMatchObject([{ state: 'confirmed', remote: `sip:1004@${exchangeIp}` }]);
     call.hangUp();
     world.run(5000);
-    expect(story(watch).at(-1)).toBe('terminated');
+    expect(changes(watch).at(-1)).toBe('terminated');
     unsubscribe(world, watch);
     world.settles();
   });

@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { dialogStates, readDialogInfo } from '../support/dialog-info.ts';
 import { leg } from '../support/legs.ts';
-import { lamp, unsubscribe } from '../world/lamp.ts';
+import { callEnds, lamp, story, unsubscribe } from '../world/lamp.ts';
 import type { PhoneWatch } from '../world/phone-watch.ts';
 import { World } from '../world/world.ts';
-
-const story = (watch: PhoneWatch): readonly string[] => watch.notifications.map(({ body }) => dialogStates(body));
 
 /** How many NOTIFYs that were no repetition a phone has heard. */
 const notifies = (watch: PhoneWatch): number => new Set(watch.notifications.map(({ cseq }) => cseq)).size;
@@ -21,10 +19,7 @@ describe('a NOTIFY that is not confirmed ends no lamp', () => {
     leg(world, 'confirmed');
     world.run(100);
     expect(story(watch).at(-1)).toBe('confirmed');
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('it is told again without any change, and without a refresh', async () => {
@@ -37,10 +32,7 @@ describe('a NOTIFY that is not confirmed ends no lamp', () => {
     expect(story(watch)).toEqual(['terminated']);
     world.run(30_000);
     expect(story(watch)).toEqual(['terminated', 'early']);
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('a phone that is silent for good is asked less and less, and forgotten when its subscription expires', async () => {
@@ -73,10 +65,7 @@ describe('a NOTIFY that is not confirmed ends no lamp', () => {
     world.run(30_000);
     expect(story(watch)).toEqual(['terminated', 'early', 'early']);
     expect(readDialogInfo(watch.last.body).version).toBe(2);
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('Retry-After is waited for, whatever changes meanwhile; a refresh is answered at once', async () => {
@@ -150,10 +139,7 @@ describe('one NOTIFY at a time', () => {
     world.run(3000);
     expect(watch.notifications.map(({ cseq }) => cseq)).toEqual([1, 2, 3]);
     expect(story(watch).at(-1)).toBe('confirmed');
-    leg(world, 'terminated');
-    world.run(3000);
-    unsubscribe(world, watch);
-    world.settles();
+    callEnds(world, watch);
   });
 
   test('a NOTIFY crosses the end: the last one comes after it', async () => {
@@ -239,10 +225,7 @@ describe('a watcher that moves or starts anew', () => {
     world.run(100);
     expect(world.exchange.notifier.count).toBe(1);
     expect(story(again)).toEqual(['terminated', 'early']);
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, again);
-    world.settles();
+    callEnds(world, again);
   });
 
   test.each(['tcp', 'tls'] as const)('over %s: the subscription ends with the connection', async (transport) => {
@@ -255,10 +238,7 @@ describe('a watcher that moves or starts anew', () => {
     const again = watch.phone.subscribe('1002', 'dialog');
     world.run(100);
     expect(story(again)).toEqual(['early']);
-    leg(world, 'terminated');
-    world.run(2000);
-    unsubscribe(world, again);
-    world.settles();
+    callEnds(world, again);
   });
 
   test('over a connection to a phone that is cut off without a word: it expires', async () => {

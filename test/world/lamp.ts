@@ -1,3 +1,5 @@
+import { dialogStates } from '../support/dialog-info.ts';
+import { leg } from '../support/legs.ts';
 import type { PhoneWatch, WatchWishes } from './phone-watch.ts';
 import type { World } from './world.ts';
 
@@ -18,3 +20,15 @@ export function unsubscribe(world: World, watch: PhoneWatch): void {
   watch.subscribe({ expires: 0 });
   world.run(100);
 }
+
+/** The call of 1002 that a lamp shows ends; some time later the subscription does, and nothing is left of either. */
+export function callEnds(world: World, watch: PhoneWatch, facts: Parameters<typeof leg>[2] = {}): void {
+  leg(world, 'terminated', facts);
+  world.run(2000);
+  unsubscribe(world, watch);
+  world.settles();
+}
+
+/** The states that the NOTIFYs have told, in order, one text each. */
+export const story = (watch: PhoneWatch): readonly string[] =>
+  watch.notifications.map(({ body }) => dialogStates(body));
