@@ -5,5 +5,5 @@ export { type Log, type LogFields, silentLog } from './log.ts';
 export { type Random, randomToken, SeededRandom, systemRandom } from './random.ts';
 export { type Rate, TokenBucket } from './rate.ts';
 export { Scope } from './scope.ts';
-export { SeldomLog } from './seldom.ts';
+export { Seldom, SeldomLog } from './seldom.ts';
 export { VirtualClock } from './virtual-clock.ts';

@@ -1,8 +1,6 @@
-import type { Clock, Log } from '../../base/index.ts';
+import { type Clock, type Log, Seldom } from '../../base/index.ts';
 
-/** How long further failures of one user from one address are only counted, in ms. */
-const quiet = 60_000;
-/** Users and addresses that are told of within that time; more are strangers who try names. */
+/** Users and addresses that are told of within a minute; more are strangers who try names. */
 const most = 100;
 
 /**
@@ -10,38 +8,25 @@ const most = 100;
  * then one line a minute, because a phone tries again and again and a stranger thousands of times a second.
  */
 export class FailureLog {
-  readonly #clock: Clock;
   readonly #log: Log;
-  /** In the order of being told. */
-  readonly #told = new Map<string, { readonly at: number; further: number }>();
+  /** By address and user. */
+  readonly #seldom: Seldom<string>;
 
   constructor(clock: Clock, log: Log) {
-    this.#clock = clock;
     this.#log = log;
+    this.#seldom = new Seldom(clock, most);
   }
 
   /** Takes one failure; `user` is what the peer wrote. */
   failed(user: string | null, sourceIp: string, method: string): void {
     const name = user?.slice(0, 64);
-    const key = `${sourceIp} ${name}`;
-    const now = this.#clock.now();
-    const earlier = this.#told.get(key);
-    if (earlier && now - earlier.at < quiet) {
-      earlier.further++;
-      return;
-    }
-    this.#told.delete(key);
-    for (const [oldest, { at }] of this.#told) {
-      if (this.#told.size < most || now - at < quiet) break;
-      this.#told.delete(oldest);
-    }
-    if (this.#told.size >= most) return;
-    this.#told.set(key, { at: now, further: 0 });
+    const further = this.#seldom.due(`${sourceIp} ${name}`);
+    if (further === null) return;
     this.#log.warning('wrong password, or no such extension', {
       user: name,
       source_ip: sourceIp,
       method,
-      ...(earlier && earlier.further > 0 ? { failures_since_last_told: earlier.further } : {}),
+      ...(further > 0 ? { failures_since_last_told: further } : {}),
     });
   }
 }
