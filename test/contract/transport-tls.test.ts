@@ -8,7 +8,8 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { type Address, type Log, silentLog, VirtualClock } from '../../src/base/index.ts';
 import { type TlsOptions, TlsTransport } from '../../src/sip/transport/index.ts';
-import { requestText, tlsFile } from './transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
+import { requestText } from './transport-world.ts';
 
 const deaf = { onBytes: () => {}, onUnframable: () => {} };
 const message = Buffer.from(requestText());

@@ -8,8 +8,9 @@ import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/base/index.ts';
 import { silentLog, VirtualClock } from '../../src/base/index.ts';
 import { WssTransport } from '../../src/sip/transport/index.ts';
+import { ca, tlsFile } from '../support/tls-files.ts';
 import { openWebSocket } from '../support/websocket-client.ts';
-import { ca, requestText, TransportWorld, tlsFile, webSocketKinds } from './transport-world.ts';
+import { requestText, TransportWorld, webSocketKinds } from './transport-world.ts';
 
 /** What a browser's handshake says (RFC 6455 §4.1), with other fields where a test wants them. */
 function handshake(fields: Readonly<Record<string, string | null>> = {}, line = 'GET / HTTP/1.1'): string {

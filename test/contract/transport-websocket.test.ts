@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { createResponse, type SipRequest } from '../../src/sip/message/index.ts';
+import { ca } from '../support/tls-files.ts';
 import { openWebSocket } from '../support/websocket-client.ts';
-import { ca, requestText, TransportWorld, webSocketKinds } from './transport-world.ts';
+import { requestText, TransportWorld, webSocketKinds } from './transport-world.ts';
 
 describe.each(webSocketKinds)('every WebSocket: $title', (kind) => {
   test('a message is whole without Content-Length, and its body is all that came (RFC 7118 §4.2)', async () => {

@@ -12,7 +12,7 @@ import {
   type TransportReceiver,
   UdpTransport,
 } from '../../src/sip/transport/index.ts';
-import { tlsFile } from './transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
 
 const clock = new VirtualClock();
 const common = { clock, log: silentLog };

@@ -1,11 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { fileURLToPath } from 'node:url';
 import { type Address, silentLog, VirtualClock } from '../../src/base/index.ts';
 import type { SipMessage } from '../../src/sip/message/index.ts';
 import {
@@ -23,10 +21,8 @@ import {
   WssTransport,
   WsTransport,
 } from '../../src/sip/transport/index.ts';
+import { ca, tlsFile } from '../support/tls-files.ts';
 import { openWebSocket, webSocketClient } from '../support/websocket-client.ts';
-
-export const tlsFile = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
-export const ca = readFileSync(tlsFile('server.pem'));
 
 export interface Kind {
   readonly title: string;

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Folder, Protocol } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { type Place, thisMachine } from './place.ts';
-import { eventually, Program } from './program.ts';
+import { Program } from './program.ts';
 import { tone, wavFile } from './tone.ts';
 
 export interface BaresipOptions {
@@ -143,14 +143,8 @@ export class Baresip implements AsyncDisposable {
 
   /** Waits for the event of this type, counted from one, and returns it. */
   async event(type: string, count = 1): Promise<BaresipEvent> {
-    try {
-      return await eventually(
-        `${this.number} tells ${type}`,
-        () => this.#events.filter((event) => event.type === type)[count - 1],
-      );
-    } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : error}\n${this.output}`);
-    }
+    const found = () => this.#events.filter((event) => event.type === type)[count - 1];
+    return this.#program.eventually(`${this.number} tells ${type}`, found);
   }
 
   /** The file with what it has heard, complete once the call is over. */

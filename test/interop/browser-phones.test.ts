@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SystemClock, silentLog, systemRandom } from '../../src/base/index.ts';
 import { MemorySockets } from '../../src/media/index.ts';
 import { UdpTransport } from '../../src/sip/transport/index.ts';
+import { ca, tlsFile } from '../support/tls-files.ts';
 import { openWebSocket, webSocketClient } from '../support/websocket-client.ts';
 import { Phone } from '../world/phone.ts';
 import { ExchangeProcess, loopback, type Protocol } from './exchange-process.ts';
 import { happens, JsSipPhone } from './jssip-phone.ts';
 import { eventually } from './program.ts';
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
-const ca = readFileSync(fixture('server.pem'));
 const password = 'browser-password';
 const numbers = Array.from({ length: 20 }, (_, index) => String(7001 + index));
 
@@ -22,7 +19,7 @@ beforeAll(async () => {
     config: {
       sip: {
         transport: ['udp', 'ws', 'wss'],
-        tls: { certificate: fixture('server.pem'), private_key: fixture('server.key') },
+        tls: { certificate: tlsFile('server.pem'), private_key: tlsFile('server.key') },
         ws: { listen_port: 0 },
         keepalive_interval: 1,
         wss: { listen_port: 0 },

@@ -1,13 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import jssip from 'jssip';
 import { WebSocket as WsClient } from 'ws';
+import { ca } from '../support/tls-files.ts';
 import { mediaOf } from '../world/phone-media.ts';
 import { loopback } from './exchange-process.ts';
-
-const ca = readFileSync(fileURLToPath(new URL('../fixtures/tls/server.pem', import.meta.url)));
 
 type UserAgent = InstanceType<typeof jssip.UA>;
 type Session = ReturnType<UserAgent['call']>;

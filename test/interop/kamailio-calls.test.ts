@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tlsFile } from '../contract/transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
 import { Baresip } from './baresip.ts';
 import { expectTone } from './baresip-call.ts';
 import { ExchangeProcess } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { Kamailio } from './kamailio.ts';
 import { Linphone } from './linphone.ts';
+import { expectNothingLeft } from './nothing-left.ts';
 import { pause } from './program.ts';
 import { Sipp } from './sipp.ts';
 import { play } from './sipp-call.ts';
@@ -166,10 +167,6 @@ describe.runIf(needs('kamailio', 'sipp', 'baresip', 'sox'))('phones behind Kamai
   });
 
   test('nothing is left: no call, no port, no error in the log', async () => {
-    const status = await exchange.status();
-    expect(status.calls).toEqual({ IDLE: 0, RINGING: 0, ACTIVE: 0, TERMINATING: 0 });
-    expect(status.port_pool.in_use).toBe(0);
-    expect(exchange.log().filter(({ level }) => level === 'ERROR')).toEqual([]);
-    expect(await exchange.stop()).toEqual({ code: 0, signal: null });
+    await expectNothingLeft(exchange);
   });
 });

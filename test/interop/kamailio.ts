@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { tlsFile } from '../contract/transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
 import { type ExchangeProcess, type Folder, loopback, type Protocol } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { eventually, Program } from './program.ts';

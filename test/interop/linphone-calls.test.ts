@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tlsFile } from '../contract/transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
 import { Baresip } from './baresip.ts';
 import { expectTone } from './baresip-call.ts';
 import { ExchangeProcess, type Protocol } from './exchange-process.ts';
 import { Linphone } from './linphone.ts';
+import { expectNothingLeft } from './nothing-left.ts';
 import { eventually, pause } from './program.ts';
 import { Sipp } from './sipp.ts';
 import { registerSipp } from './sipp-call.ts';
@@ -191,12 +192,8 @@ describe.runIf(needs('linphonec', 'baresip', 'sox'))('calls of Linphone', () => 
   });
 
   test('nothing is left: no call, no port, no registration, no error in the log', async () => {
-    const status = await exchange.status();
-    expect(status.calls).toEqual({ IDLE: 0, RINGING: 0, ACTIVE: 0, TERMINATING: 0 });
-    expect(status.port_pool.in_use).toBe(0);
     // SIPp never takes its own back.
     await eventually('no registrations', async () => (await exchange.status()).registrations <= 1);
-    expect(exchange.log().filter(({ level }) => level === 'ERROR')).toEqual([]);
-    expect(await exchange.stop()).toEqual({ code: 0, signal: null });
+    await expectNothingLeft(exchange);
   });
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tlsFile } from '../contract/transport-world.ts';
+import { tlsFile } from '../support/tls-files.ts';
 import type { Folder, Protocol } from './exchange-process.ts';
 import { freePorts } from './free-ports.ts';
 import { eventually, Program } from './program.ts';
@@ -147,11 +147,7 @@ export class Linphone implements AsyncDisposable {
   async says(what: RegExp, count = 1): Promise<void> {
     const every = new RegExp(what.source, [...new Set(`${what.flags}g`)].join(''));
     const found = (): boolean => [...this.output.matchAll(every)].length >= count;
-    try {
-      await eventually(`${this.number} says ${what} ${count} times`, found);
-    } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : error}\n${this.output}`);
-    }
+    await this.#program.eventually(`${this.number} says ${what} ${count} times`, found);
   }
 
   /** The file with what it has heard, complete once the call is over. */

@@ -90,6 +90,15 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** As the function of this name; who waits in vain is shown all that it has printed. */
+  async eventually<T>(about: string, look: Parameters<typeof eventually<T>>[1]): Promise<T> {
+    try {
+      return await eventually(about, look);
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.#output}`);
+    }
+  }
+
   /** Asks it to end, and kills it when it has not after `patience` ms. */
   async end(ask: () => void, patience = 3000): Promise<void> {
     ask();

@@ -3,6 +3,7 @@ import { Baresip } from './baresip.ts';
 import { expectTone } from './baresip-call.ts';
 import { ExchangeProcess } from './exchange-process.ts';
 import { Linphone } from './linphone.ts';
+import { expectNothingLeft } from './nothing-left.ts';
 import { pause } from './program.ts';
 import { Sipp } from './sipp.ts';
 import { callerSipp, registerSipp } from './sipp-call.ts';
@@ -10,6 +11,14 @@ import { needs } from './tools.ts';
 
 const password = 'transfer-password';
 const talking = /Media streams established/;
+
+/** One calls another, who picks up. */
+async function connect(first: Linphone, second: Linphone): Promise<void> {
+  first.dial(second.number);
+  await second.says(/Receiving new incoming call/);
+  second.answer();
+  await Promise.all([first.says(talking), second.says(talking)]);
+}
 
 describe('transfers', () => {
   let exchange: ExchangeProcess;
@@ -79,10 +88,7 @@ describe('transfers', () => {
       await using first = await Linphone.start(phone(440));
       await using second = await Linphone.start(phone(700));
       await using third = await Linphone.start(phone(1000));
-      first.dial(second.number);
-      await second.says(/Receiving new incoming call/);
-      second.answer();
-      await Promise.all([first.says(talking), second.says(talking)]);
+      await connect(first, second);
       second.transfer(third.number);
       await third.says(/Receiving new incoming call/);
       third.answer();
@@ -101,10 +107,7 @@ describe('transfers', () => {
       await using first = await Linphone.start(phone(440));
       await using second = await Linphone.start(phone(700));
       await using third = await Linphone.start(phone(1000));
-      first.dial(second.number);
-      await second.says(/Receiving new incoming call/);
-      second.answer();
-      await Promise.all([first.says(talking), second.says(talking)]);
+      await connect(first, second);
       second.hold();
       await second.says(/is now paused/);
       second.dial(third.number);
@@ -161,10 +164,6 @@ describe('transfers', () => {
   });
 
   test('nothing is left: no call, no port, no error in the log', async () => {
-    const status = await exchange.status();
-    expect(status.calls).toEqual({ IDLE: 0, RINGING: 0, ACTIVE: 0, TERMINATING: 0 });
-    expect(status.port_pool.in_use).toBe(0);
-    expect(exchange.log().filter(({ level }) => level === 'ERROR')).toEqual([]);
-    expect(await exchange.stop()).toEqual({ code: 0, signal: null });
+    await expectNothingLeft(exchange);
   });
 });
