@@ -1,4 +1,5 @@
 import type { SipResponse } from '../../src/sip/message/index.ts';
+import type { Phone } from './phone.ts';
 import type { PhoneCall } from './phone-call.ts';
 import { called, type Talk, type Wishes } from './talk.ts';
 import type { World } from './world.ts';
@@ -39,3 +40,7 @@ export async function provisional(
 /** The RAck of each PRACK that has come. */
 export const racksOf = (call: PhoneCall): readonly (string | undefined)[] =>
   call.requests.filter(({ method }) => method === 'PRACK').map(({ headers }) => headers.get('RAck'));
+
+/** What has come to INVITEs of a phone, but for what goes before and the challenge. */
+export const finals = (phone: Phone): readonly number[] =>
+  phone.statuses('INVITE').filter((status) => status >= 200 && status !== 401);
