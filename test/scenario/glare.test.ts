@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { alaw, payloadTypesOf } from '../world/phone-media.ts';
-import { called, endsOf, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
+import { provisional } from '../world/reliable-talk.ts';
+import { endsOf, greetings, heardWhenBothSpeak, registeredAtLast, talk } from '../world/talk.ts';
 import { World } from '../world/world.ts';
 
 // Changes that cross (RFC 3261 §14), and how often one is tried.
@@ -193,23 +194,13 @@ test('an overlapping INVITE of either side is 500 with Retry-After from 0 to 10,
 describe('a change of our own', () => {
   /** Bob has offered more than alice can do; after his answer we tell him, and he has not agreed yet. */
   async function telling(world: World) {
-    const { alice, bob, call } = await called(world, { offer: null, alice: { codecs: alaw } });
-    bob.lastCall.answer(183, { sdp: bob.media.describe(), reliable: true });
+    const early = await provisional(world, 183, { offer: null, alice: { codecs: alaw } }, { reliable: true });
+    early.bob.habits.agrees = false;
+    early.answered.answer(200, { sdp: null });
     world.run(50);
-    bob.habits.agrees = false;
-    bob.lastCall.answer(200, { sdp: null });
-    world.run(50);
-    const answered = bob.lastCall;
-    expect(answered.waiting.at(-1)?.request.method).toBe('INVITE');
-    return { alice, bob, call, answered };
+    expect(early.answered.waiting.at(-1)?.request.method).toBe('INVITE');
+    return early;
   }
-
-  const speak = (world: World, { alice, bob, call, answered }: Awaited<ReturnType<typeof telling>>) => {
-    alice.media.say('hello', call.remoteSdp ?? '', 8);
-    bob.media.say('hi', answered.remoteSdp ?? '', 8);
-    world.run(20);
-    return [bob.media.heardText, alice.media.heardText];
-  };
 
   test('crosses one of the phone: 491 to each, and both are made in the end', async () => {
     await using world = await World.start();
@@ -225,7 +216,7 @@ describe('a change of our own', () => {
     answered.reinvite({ direction: 'sendrecv' });
     world.run(50);
     expect(answered.last.status).toBe(200);
-    expect(speak(world, talking)).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
   });
@@ -242,7 +233,7 @@ describe('a change of our own', () => {
     answered.agree(answered.waiting.pop()!, { sdp: bob.media.describe() });
     world.run(300);
     expect(call.last.status).toBe(200);
-    expect(speak(world, talking)).toEqual([['hello'], []]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], []]);
     call.hangUp();
     world.settles();
   });
@@ -255,7 +246,7 @@ describe('a change of our own', () => {
     bob.habits.agrees = true;
     world.run(50);
     expect([call.state, answered.state]).toEqual(['talking', 'talking']);
-    expect(speak(world, talking)).toEqual([['hello'], ['hi']]);
+    expect(greetings(world, talking, 8)).toEqual([['hello'], ['hi']]);
     call.hangUp();
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'completed' }]);

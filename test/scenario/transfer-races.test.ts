@@ -3,6 +3,15 @@ import { directionIn, heardWhenBothSpeak, ringing } from '../world/talk.ts';
 import { talkBesideCarol, talkTogether, threeUsers, transferring } from '../world/transfer-talk.ts';
 import { World } from '../world/world.ts';
 
+/** As `transferring`, and bob, who leaves, has asked to hold the call: that waits for alice. */
+async function heldByLeaver(world: World) {
+  const talking = await transferring(world);
+  talking.alice.habits.agrees = false;
+  talking.answered.reinvite({ direction: 'sendonly' });
+  world.run(100);
+  return talking;
+}
+
 describe('a side goes to another call', () => {
   test('while its own re-INVITE waits for the phone that leaves: it is heard, and may change the session again', async () => {
     await using world = await World.start(threeUsers);
@@ -25,10 +34,7 @@ describe('a side goes to another call', () => {
 
   test('while a re-INVITE of the phone that leaves waits for it: it is asked anew when it has answered that', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, carol, call, answered } = await transferring(world);
-    alice.habits.agrees = false;
-    answered.reinvite({ direction: 'sendonly' });
-    world.run(100);
+    const { alice, carol, call } = await heldByLeaver(world);
     carol.lastCall.answer(200);
     world.run(100);
     alice.habits.agrees = true;
@@ -44,15 +50,13 @@ describe('a side goes to another call', () => {
 
   test('while such a re-INVITE finds that it has lost the call: the one that it has gone to ends, and it is asked nothing more', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, carol, call, answered } = await transferring(world);
-    alice.habits.agrees = false;
-    answered.reinvite({ direction: 'sendonly' });
-    world.run(100);
+    const { alice, carol, call } = await heldByLeaver(world);
     carol.lastCall.answer(200);
     world.run(100);
     call.agree(call.waiting.at(-1)!, { status: 481 });
     world.run(500);
     expect(call.requests.filter(({ method }) => method === 'INVITE')).toHaveLength(1);
+    expect(alice.log.filter((entry) => entry === 'INVITE')).toHaveLength(1);
     expect(carol.log.at(-1)).toBe('BYE');
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'completed' }, { status: 'failed', terminated_by: 'caller' }]);
@@ -74,27 +78,9 @@ describe('a side goes to another call', () => {
     world.settles();
   });
 
-  test('and answers such a re-INVITE with 481: the call that it has gone to ends, nothing more is asked', async () => {
-    await using world = await World.start(threeUsers);
-    const { alice, carol, call, answered } = await transferring(world);
-    alice.habits.agrees = false;
-    answered.reinvite({ direction: 'sendonly' });
-    world.run(100);
-    carol.lastCall.answer(200);
-    world.run(50);
-    call.agree(call.waiting.at(-1)!, { status: 481 });
-    world.run(300);
-    expect(carol.log.at(-1)).toBe('BYE');
-    expect(alice.log.filter((what) => what === 'INVITE')).toHaveLength(1);
-    world.settles();
-  });
-
   test('while it rings for such a re-INVITE: that is cancelled', async () => {
     await using world = await World.start(threeUsers);
-    const { alice, carol, call, answered } = await transferring(world);
-    alice.habits.agrees = false;
-    answered.reinvite({ direction: 'sendonly' });
-    world.run(100);
+    const { alice, carol, call } = await heldByLeaver(world);
     call.agree(call.waiting.at(-1)!, { status: 180 });
     world.run(50);
     alice.habits.agrees = true;
