@@ -81,7 +81,7 @@ describe.each([
     const second = callee.call(callerNumber);
     await eventually('the call back is answered', () => second.statuses.includes(200) && caller.log.includes('ACK'));
     caller.lastCall.hangUp();
-    await eventually('the other hears it', () => callee.log.filter((entry) => entry === 'BYE').length === 2);
+    await eventually('the other hears it', () => callee.count('BYE') === 2);
     const [cdr] = await exchange.cdrsOfCaller(callerNumber);
     expect(cdr).toMatchObject({ callee: calleeNumber, status: 'completed', terminated_by: 'caller' });
     const [back] = await exchange.cdrsOfCaller(calleeNumber);

@@ -15,7 +15,7 @@ test('two phones register, talk through our relay, and the caller hangs up', asy
   ringing.answer(200);
   world.run(100);
   expect(call.statuses).toEqual([180, 200]);
-  expect(bob.log.filter((entry) => entry === 'ACK')).toHaveLength(1);
+  expect(bob.count('ACK')).toBe(1);
 
   alice.media.say('hello bob', call.remoteSdp ?? '');
   bob.media.say('hello alice', ringing.remoteSdp ?? '');

@@ -41,14 +41,12 @@ function goesOn(world: World, { talking, asker, other }: Asking): void {
   expect(world.cdrs).toMatchObject([{ status: 'completed', terminated_by: 'caller' }]);
 }
 
-const acksTo = ({ phone }: End) => phone.log.filter((entry) => entry === 'ACK').length;
-
 describe.each(sides)('asked by the %s', (side) => {
   test('offer in the 200, answer in the ACK, which the other has only then', async () => {
     await using world = await World.start();
     const asking = await asked(world, side);
     const { asker, other } = asking;
-    const before = { acks: acksTo(other), id: originOf(asker.call.remoteSdp).id };
+    const before = { acks: other.phone.count('ACK'), id: originOf(asker.call.remoteSdp).id };
     other.call.agree(other.call.waiting.pop()!, {
       sdp: other.phone.media.describe({
         codecs: [
@@ -60,10 +58,10 @@ describe.each(sides)('asked by the %s', (side) => {
     world.run(300);
     expect(payloadTypesOf(asker.call.remoteSdp ?? '')).toEqual([0, 8]);
     expect(originOf(asker.call.remoteSdp).id).toBe(before.id);
-    expect(acksTo(other)).toBe(before.acks);
+    expect(other.phone.count('ACK')).toBe(before.acks);
     asker.call.ack(asker.phone.media.describe({ codecs: [[0, 'PCMU/8000']] }));
     world.run(50);
-    expect(acksTo(other)).toBe(before.acks + 1);
+    expect(other.phone.count('ACK')).toBe(before.acks + 1);
     expect(payloadTypesOf(other.call.remoteSdp ?? '')).toEqual([0]);
     goesOn(world, asking);
   });

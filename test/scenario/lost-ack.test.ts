@@ -30,8 +30,8 @@ test.each(['udp', 'tcp'] as const)(
     expect(world.cdrs).toEqual([]);
 
     world.run(100);
-    expect(alice.log.filter((entry) => entry === 'BYE')).toHaveLength(1);
-    expect(bob.log.filter((entry) => entry === 'BYE')).toHaveLength(1);
+    expect(alice.count('BYE')).toBe(1);
+    expect(bob.count('BYE')).toBe(1);
     expect(bob.lastCall.requests.at(-1)?.headers.get('Reason')).toMatch(/^Q\.850;cause=102;/);
     expect(world.cdrs).toMatchObject([
       {

@@ -123,8 +123,8 @@ test('without an offer, and never acknowledged: the call ends with Q.850 cause 1
   alice.habits.acks = false;
   call.reinvite({ sdp: null });
   world.run(33_000);
-  expect(bob.log.filter((entry) => entry === 'BYE')).toHaveLength(1);
-  expect(alice.log.filter((entry) => entry === 'BYE')).toHaveLength(1);
+  expect(bob.count('BYE')).toBe(1);
+  expect(alice.count('BYE')).toBe(1);
   expect(world.cdrs).toMatchObject([{ status: 'failed', termination_reason: 'error', q850_cause: 102 }]);
   world.settles();
 });

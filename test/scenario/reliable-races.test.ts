@@ -29,9 +29,9 @@ describe('the PRACK crosses', () => {
     const { alice, call, answered, early } = await provisional(world, 183, unpracked);
     answered.answer(486);
     world.run(20);
-    const heard = alice.log.filter((entry) => entry === 183).length;
+    const heard = alice.count(183);
     world.run(20_000);
-    expect(alice.log.filter((entry) => entry === 183)).toHaveLength(heard);
+    expect(alice.count(183)).toBe(heard);
     for (const method of ['UPDATE', 'INFO', 'OPTIONS']) {
       call.request(method);
       world.run(20);
@@ -89,8 +89,8 @@ describe('the PRACK crosses', () => {
     bob.lastCall.answer(200);
     world.run(100);
     expect(call.statuses).toEqual([180, 200]);
-    expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
-    expect(bob.log.filter((entry) => entry === 'ACK')).toHaveLength(1);
+    expect(bob.count('PRACK')).toBe(1);
+    expect(bob.count('ACK')).toBe(1);
     call.hangUp();
     world.settles();
   });
@@ -151,7 +151,7 @@ describe('the PRACK crosses', () => {
     bob.lastCall.answer(199);
     bob.lastCall.answer(180, ringing);
     world.run(50);
-    expect(bob.log.filter((entry) => entry === 'PRACK')).toHaveLength(1);
+    expect(bob.count('PRACK')).toBe(1);
     bob.lastCall.answer(200);
     world.run(50);
     expect(call.statuses.at(-1)).toBe(200);

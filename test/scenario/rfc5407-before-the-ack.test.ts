@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Phone } from '../world/phone.ts';
 import { plainSdp, RawPeer } from '../world/raw-peer.ts';
 import { heardWhenBothSpeak, ringing, unacknowledged } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
@@ -10,7 +9,6 @@ import { exchangeIp, World } from '../world/world.ts';
 /** Every message takes 10 ms, so that what is sent at the same time crosses. */
 const slow = { delay: { min: 10, max: 10 } };
 const completed = (by: string) => [{ status: 'completed', terminated_by: by }];
-const count = (phone: Phone, entry: string | number) => phone.log.filter((one) => one === entry).length;
 
 describe('3.1: in the moratorium, between the 200 and its ACK', () => {
   test.each(['before the 200', 'after the 200', 'after the ACK'])(
@@ -113,9 +111,9 @@ describe('3.1: in the moratorium, between the 200 and its ACK', () => {
     call.ack();
     world.run(100);
     expect(heardWhenBothSpeak(world, talking)).toEqual(['alice']);
-    const heard = count(alice, 200);
+    const heard = alice.count(200);
     world.run(10_000);
-    expect(count(alice, 200)).toBe(heard);
+    expect(alice.count(200)).toBe(heard);
     call.hangUp();
     world.settles();
     expect(world.cdrs).toMatchObject(completed('caller'));

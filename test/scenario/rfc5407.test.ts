@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Phone } from '../world/phone.ts';
 import { called, heardWhenBothSpeak, ringing, talk, unacknowledged } from '../world/talk.ts';
 import { exchangeIp, World } from '../world/world.ts';
 
@@ -9,8 +8,6 @@ import { exchangeIp, World } from '../world/world.ts';
 /** Every message takes 10 ms, so that what is sent at the same time crosses. */
 const slow = { delay: { min: 10, max: 10 } };
 const completed = (by: string) => [{ status: 'completed', terminated_by: by }];
-const count = (phone: Phone, entry: string | number) => phone.log.filter((one) => one === entry).length;
-const acksOf = (phone: Phone) => count(phone, 'ACK');
 
 describe('3.2: in the mortal state, after a BYE', () => {
   test.each(['caller', 'callee'] as const)(
@@ -25,7 +22,7 @@ describe('3.2: in the mortal state, after a BYE', () => {
       world.run(100);
       for (const phone of [alice, bob]) {
         expect(phone.statuses('BYE')).toEqual([200]);
-        expect(count(phone, 'BYE')).toBe(phone === (first === 'caller' ? alice : bob) ? 0 : 1);
+        expect(phone.count('BYE')).toBe(phone === (first === 'caller' ? alice : bob) ? 0 : 1);
       }
       world.settles();
       expect(world.cdrs).toMatchObject(completed(first));
@@ -40,7 +37,7 @@ describe('3.2: in the mortal state, after a BYE', () => {
     call.reinvite({ direction: 'sendonly' });
     world.run(100);
     expect(call.statuses.at(-1)).toBe(481);
-    expect(count(alice, 'BYE')).toBe(1);
+    expect(alice.count('BYE')).toBe(1);
     world.settles();
     expect(world.cdrs).toMatchObject(completed('callee'));
   });
@@ -57,8 +54,8 @@ describe('3.2: in the mortal state, after a BYE', () => {
       if (first === '481') answered.hangUp();
       world.run(200);
       expect([481, 487]).toContain(call.statuses.at(-1));
-      expect(count(alice, 'BYE')).toBe(1);
-      expect(count(bob, 'BYE')).toBe(0);
+      expect(alice.count('BYE')).toBe(1);
+      expect(bob.count('BYE')).toBe(0);
       expect(bob.statuses('BYE')).toHaveLength(1);
       world.settles();
       expect(world.cdrs).toMatchObject([{ terminated_by: 'callee' }]);
@@ -69,7 +66,7 @@ describe('3.2: in the mortal state, after a BYE', () => {
     await using world = await World.start({ network: slow });
     const { bob, call, answered } = await talk(world);
     world.run(50);
-    const before = acksOf(bob);
+    const before = bob.count('ACK');
     bob.habits.agrees = false;
     call.reinvite({ direction: 'sendonly' });
     world.run(25);
@@ -79,8 +76,8 @@ describe('3.2: in the mortal state, after a BYE', () => {
     bob.habits.agrees = true;
     for (const transaction of answered.waiting.splice(0)) answered.agree(transaction);
     world.run(2000);
-    expect(acksOf(bob)).toBe(before + 1);
-    expect(count(bob, 'BYE')).toBe(1);
+    expect(bob.count('ACK')).toBe(before + 1);
+    expect(bob.count('BYE')).toBe(1);
     world.settles();
     expect(world.cdrs).toMatchObject(completed('caller'));
   });
@@ -93,10 +90,10 @@ describe('3.2: in the mortal state, after a BYE', () => {
     call.hangUp();
     world.run(200);
     expect(alice.statuses('BYE')).toEqual([200]);
-    expect(count(bob, 'BYE')).toBe(1);
-    const heard = count(alice, 200);
+    expect(bob.count('BYE')).toBe(1);
+    const heard = alice.count(200);
     world.settles();
-    expect(count(alice, 200)).toBe(heard);
+    expect(alice.count(200)).toBe(heard);
     expect(world.cdrs).toMatchObject(completed('caller'));
   });
 
@@ -109,11 +106,11 @@ describe('3.2: in the mortal state, after a BYE', () => {
       else call.ack();
       world.run(50);
       // Our BYE waits for the ACK (RFC 3261 §15), so that none comes in the mortal state.
-      expect(count(alice, 'BYE')).toBe(0);
+      expect(alice.count('BYE')).toBe(0);
       if (first === 'BYE') call.ack();
       else answered.hangUp();
       world.run(50);
-      expect(count(alice, 'BYE')).toBe(1);
+      expect(alice.count('BYE')).toBe(1);
       expect(bob.statuses('BYE')).toEqual([200]);
       world.settles();
       expect(world.cdrs).toMatchObject(completed('callee'));
@@ -174,7 +171,7 @@ describe('3.3: other races', () => {
     call.request('REFER', { headers: { 'Refer-To': `<sip:1003@${exchangeIp}>` } });
     world.run(100);
     expect(alice.statuses('REFER')).toEqual([481]);
-    expect(count(alice, 'BYE')).toBe(1);
+    expect(alice.count('BYE')).toBe(1);
     world.settles();
     expect(world.cdrs).toMatchObject(completed('callee'));
   });
@@ -213,8 +210,8 @@ describe('the appendices', () => {
       world.run(1000);
       expect(alice.statuses('BYE')).toEqual([200]);
       expect(alice.statuses('INVITE').slice(2)).toEqual([487]);
-      expect(count(bob, 'BYE')).toBe(1);
-      expect(acksOf(bob)).toBe(then === 'the callee has agreed' ? 2 : 1);
+      expect(bob.count('BYE')).toBe(1);
+      expect(bob.count('ACK')).toBe(then === 'the callee has agreed' ? 2 : 1);
       world.settles();
       expect(world.cdrs).toMatchObject(completed('caller'));
     },

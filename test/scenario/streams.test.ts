@@ -114,6 +114,6 @@ test('over TCP an INVITE is sent once, and a silent phone is still given up afte
   expect(call.statuses).toEqual([408]);
   world.network.heal(bob.address);
   world.run(100);
-  expect(bob.log.filter((entry) => entry === 'INVITE')).toHaveLength(1);
+  expect(bob.count('INVITE')).toBe(1);
   world.settles();
 });

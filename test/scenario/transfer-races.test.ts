@@ -56,7 +56,7 @@ describe('a side goes to another call', () => {
     call.agree(call.waiting.at(-1)!, { status: 481 });
     world.run(500);
     expect(call.requests.filter(({ method }) => method === 'INVITE')).toHaveLength(1);
-    expect(alice.log.filter((entry) => entry === 'INVITE')).toHaveLength(1);
+    expect(alice.count('INVITE')).toBe(1);
     expect(carol.log.at(-1)).toBe('BYE');
     world.settles();
     expect(world.cdrs).toMatchObject([{ status: 'completed' }, { status: 'failed', terminated_by: 'caller' }]);

@@ -79,7 +79,7 @@ test('the caller hears 100 within 200 ms, before the callee has said anything (R
   const bob = await world.registered('1002');
   alice.call('1002');
   world.run(200);
-  expect(alice.log.filter((entry) => entry === 100)).toHaveLength(1);
+  expect(alice.count(100)).toBe(1);
   expect(alice.heard.at(-1)?.toTag).toBeNull();
   bob.lastCall.answer(486);
   world.settles();

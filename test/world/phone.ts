@@ -160,6 +160,11 @@ export class Phone {
     return this.heard.map((message) => (message.kind === 'request' ? message.method : message.status));
   }
 
+  /** How often `log` has a method or status. */
+  count(entry: string | number): number {
+    return this.log.filter((one) => one === entry).length;
+  }
+
   /** Statuses of the responses to `method` that arrived, in order, without 100. */
   statuses(method: string): readonly number[] {
     return this.heard.flatMap((message) =>
