@@ -1,42 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { answerChallenge } from '../../src/sip/ua/index.ts';
+import { inviteLines, requestLines, viaOf } from '../world/raw-lines.ts';
 import { plainSdp, RawPeer } from '../world/raw-peer.ts';
 import { exchangeIp, passwordOf, World } from '../world/world.ts';
 
 // What other people's stacks send, byte by byte: the phones of the other stories are made of our own.
 
 const open = { config: { registrar: { auth: 'none' } } };
-
-function requestLines(
-  peer: RawPeer,
-  method: string,
-  uri: string,
-  options: {
-    readonly via?: string;
-    readonly from?: string;
-    readonly to?: string;
-    readonly callId?: string;
-    readonly sequence?: number;
-    readonly more?: readonly string[];
-  } = {},
-): readonly string[] {
-  const { sequence = 1, more = [] } = options;
-  return [
-    `${method} ${uri} SIP/2.0`,
-    `Via: ${options.via ?? `SIP/2.0/UDP ${peer.host};branch=z9hG4bK${method}${sequence}`}`,
-    'Max-Forwards: 70',
-    `From: ${options.from ?? `<sip:1001@${exchangeIp}>;tag=raw`}`,
-    `To: ${options.to ?? `<${uri}>`}`,
-    `Call-ID: ${options.callId ?? 'raw'}`,
-    `CSeq: ${sequence} ${method}`,
-    ...more,
-  ];
-}
-
-function inviteLines(peer: RawPeer, options: Parameters<typeof requestLines>[3] = {}): readonly string[] {
-  const more = [`Contact: <sip:1001@${peer.host}>`, 'Content-Type: application/sdp', ...(options.more ?? [])];
-  return requestLines(peer, 'INVITE', `sip:1002@${exchangeIp}`, { ...options, more });
-}
 
 /** The raw peer has called, bob has answered and it has acknowledged. */
 async function talking(options: Parameters<typeof inviteLines>[1] = {}) {
@@ -51,10 +21,6 @@ async function talking(options: Parameters<typeof inviteLines>[1] = {}) {
   raw.send(requestLines(raw, 'ACK', `sip:1002@${exchangeIp}`, { ...options, to, via: viaOf(raw, 'ack'), more: [] }));
   world.run(50);
   return { world, bob, raw, to };
-}
-
-function viaOf(peer: RawPeer, branch: string): string {
-  return `SIP/2.0/UDP ${peer.host};branch=z9hG4bK${branch}`;
 }
 
 describe('proxies between us and a peer (RFC 3261 §12.1, §12.2.1.1)', () => {
@@ -363,49 +329,4 @@ test.each([
   expect(raw.log).toEqual([100, 200, 200]);
   expect(world.cdrs).toMatchObject([{ caller: '1001', callee: '1002', status: 'completed' }]);
   world.settles();
-});
-
-describe('SIPS URIs (RFC 3261 §8.1.1.8, §12.1.1)', () => {
-  test('who calls by one over TLS, or has one for its Contact, finds one in our Contact', async () => {
-    await using world = await World.start(open);
-    const bob = await world.registered('1002', { transport: 'tls' });
-    await using raw = await RawPeer.open(world, '10.0.0.50', 5061, 'tls');
-    const via = `SIP/2.0/TLS ${raw.host};branch=z9hG4bKs`;
-    const call = requestLines(raw, 'INVITE', `sips:1002@${exchangeIp}`, {
-      via,
-      more: [`Contact: <sips:1001@${raw.host}>`, 'Content-Type: application/sdp'],
-    });
-    raw.send(call, plainSdp('10.0.0.50'));
-    world.run(50);
-    bob.lastCall.answer(180);
-    world.run(50);
-    expect(raw.response.headers.get('Contact')).toBe(`<sips:1002@${exchangeIp}:5061>`);
-    expect(bob.lastCall.invite.headers.get('Contact')).toBe(`<sip:1001@${exchangeIp}:5061;transport=tls>`);
-  });
-
-  test('a phone whose Contact is one is called by it, from one', async () => {
-    await using world = await World.start(open);
-    const alice = await world.registered('1001');
-    const bob = await world.phone('1002', { transport: 'tls' });
-    bob.register({ contact: `<sips:1002@${bob.address}:5060>` });
-    world.run(50);
-    alice.call('1002');
-    world.run(50);
-    expect(bob.lastCall.invite.uriText).toBe(`sips:1002@${bob.address}:5060`);
-    expect(bob.lastCall.invite.headers.get('Contact')).toBe(`<sips:1001@${exchangeIp}:5061>`);
-    bob.lastCall.answer(486);
-    world.settles();
-  });
-
-  test('over UDP there is none to give', async () => {
-    await using world = await World.start(open);
-    const bob = await world.registered('1002');
-    await using raw = await RawPeer.open(world);
-    const more = [`Contact: <sip:1001@${raw.host}>`, 'Content-Type: application/sdp'];
-    raw.send(requestLines(raw, 'INVITE', `sips:1002@${exchangeIp}`, { more }), plainSdp('10.0.0.50'));
-    world.run(50);
-    bob.lastCall.answer(180);
-    world.run(50);
-    expect(raw.response.headers.get('Contact')).toBe(`<sip:1002@${exchangeIp}:5060>`);
-  });
 });
