@@ -48,6 +48,8 @@ export class Baresip implements AsyncDisposable {
   readonly #socket: Duplex;
   readonly #events: BaresipEvent[] = [];
   #received = '';
+  /** Whether it has answered a command of ours. */
+  #answered = false;
 
   private constructor(number: string, program: Program, recordings: string, socket: Duplex) {
     this.number = number;
@@ -98,6 +100,9 @@ export class Baresip implements AsyncDisposable {
     try {
       await program.printed((output) => (output.includes('baresip is ready') ? true : null));
       const phone = new Baresip(number, program, home, place.connect(control));
+      // Until it listens to us, what happens to it is told to nobody.
+      phone.#command('reginfo');
+      await program.eventually(`${number} answers`, () => phone.#answered);
       await program.printed((output) => (/200 OK .*\[\d+ binding/.test(output) ? true : null));
       return phone;
     } catch (error) {
@@ -173,6 +178,7 @@ export class Baresip implements AsyncDisposable {
       const message = JSON.parse(this.#received.slice(colon + 1, colon + 1 + length));
       this.#received = this.#received.slice(colon + length + 2);
       if (message.event === true) this.#events.push(message);
+      if (message.response === true) this.#answered = true;
     }
   }
 }
