@@ -58,7 +58,8 @@ export class LampBook {
   /** Takes note of what the exchange sends. */
   say(message: SipMessage, flow: Flow): void {
     if (message.kind === 'response' || message.method !== 'NOTIFY') return;
-    // A dialog may have several: those that its REFERs have made.
+    // Those of a REFER have a book of their own.
+    if (message.headers.get('Event')?.startsWith('refer')) return;
     const name = `${message.callId} ${message.fromTag} ${message.headers.get('Event')}`;
     const told = this.#subscriptions.get(name) ?? { texts: new Map(), outstanding: null };
     this.#subscriptions.set(name, told);

@@ -98,7 +98,10 @@ export class Transfer {
 
   /** Runs `bye`, which hangs up on the referrer, when it has heard what became of the transfer (RFC 5589 §6.1). */
   farewell(bye: () => void): void {
-    const timer = this.#call.context.clock.after(farewellPatience, () => done());
+    const timer = this.#call.context.clock.after(farewellPatience, () => {
+      this.#subscription.conclude();
+      done();
+    });
     let over = false;
     const done = (): void => {
       timer.cancel();

@@ -48,6 +48,12 @@ export class ReferSubscription {
     else this.#actions.push(action);
   }
 
+  /** Sends what is still to be told, though the report before has no answer: after the BYE nothing can be told any more. */
+  conclude(): void {
+    this.#busy = false;
+    this.#send();
+  }
+
   #send(): void {
     const report = this.#next;
     if (this.#busy || report === null) return;
