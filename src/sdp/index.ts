@@ -5,6 +5,7 @@ export {
   agreedCodecs,
   canTalk,
   clockRates,
+  fullOffer,
   NoCommonMedia,
   offerFor,
   ownAnswer,

@@ -65,3 +65,24 @@ test('the callee alone does it: its responses are acknowledged once and in order
   call.hangUp();
   world.settles();
 });
+
+test('a caller that insists on reliable responses and offers nothing is offered in the first (RFC 3261 section 13.2.1)', async () => {
+  await using world = await World.start();
+  const { alice, bob, call } = await called(world, { offer: null, headers: { Require: '100rel' } });
+  bob.lastCall.answer(180);
+  world.run(100);
+  const ringing = call.responses.find(({ status }) => status === 180);
+  expect(new TextDecoder().decode(ringing?.body)).toContain('m=audio');
+  expect(alice.statuses('PRACK')).toEqual([200]);
+
+  bob.lastCall.answer(200);
+  world.run(200);
+  const answer = call.responses.find(({ status, cseq }) => status === 200 && cseq.method === 'INVITE');
+  // What bob's phone offers is told in a dialog of its own, and answered in the ACK.
+  expect(answer?.toTag).not.toBe(ringing?.toTag);
+  expect(new TextDecoder().decode(answer?.body)).toContain('m=audio');
+  expect(heardWhenBothSpeak(world, { alice, bob, call, answered: bob.lastCall })).toEqual(['alice', 'bob']);
+  call.hangUp();
+  world.settles();
+  expect(world.cdrs).toMatchObject([{ status: 'completed' }]);
+});

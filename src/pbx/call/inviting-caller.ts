@@ -1,7 +1,9 @@
 import { formatAddress, type Log, type Timer } from '../../base/index.ts';
 import {
   formatSessionDescription,
+  fullOffer,
   LegNegotiation,
+  NoCommonMedia,
   offerFor,
   ownAnswer,
   relayAnswer,
@@ -62,8 +64,11 @@ export class InvitingCaller implements CallerEnd {
   /** The leg as it was when the INVITE had come: each further dialog begins there. */
   readonly #beginning: LegNegotiation;
   #lastProgress = 0;
-  /** The branch that the present dialog with the caller has agreed with, and in which of its early dialogs. */
-  #agreedWith: { readonly branch: Branch; readonly tag: string | null } | null = null;
+  /**
+   * The branch that the present dialog with the caller has agreed with, and in which of its early dialogs; no branch where
+   * the offer was ours alone.
+   */
+  #agreedWith: { readonly branch: Branch | null; readonly tag: string | null } | null = null;
   /** Whether something has been agreed since by UPDATE or PRACK: the 200 has nothing to add. */
   #changed = false;
   #change: SessionChange | null = null;
@@ -96,10 +101,27 @@ export class InvitingCaller implements CallerEnd {
   }
 
   progress(status: number, heard: Branch | null): void {
-    const body = heard && this.#earlyAnswer(heard);
+    const body = heard ? this.#earlyAnswer(heard) : this.#ownOffer();
     if (!body && status === this.#lastProgress) return;
     this.#lastProgress = status;
     this.#invite.provisional(status, undefined, body ?? {});
+  }
+
+  /**
+   * A caller that takes reliable responses alone, and offers nothing, must find an offer in the first (RFC 3261 §13.2.1):
+   * ours, as long as no phone has made one. What is agreed on in the end is told in another dialog.
+   */
+  #ownOffer(): Body | null {
+    if (this.#offer || !this.#invite.insists || this.#agreedWith) return null;
+    try {
+      const offer = fullOffer(this.leg.negotiation);
+      this.#agreedWith = { branch: null, tag: null };
+      return sdpBody(offer);
+    } catch (error) {
+      // We know no codec that is allowed; the callee may.
+      if (error instanceof NoCommonMedia) return null;
+      throw error;
+    }
   }
 
   /** What the caller is told so that it hears a branch; null when it has been told, or can't be. */

@@ -88,6 +88,11 @@ export class IncomingInvite {
     return this.#reliability.supported;
   }
 
+  /** Whether no other provisional responses are taken. */
+  get insists(): boolean {
+    return this.#reliability.required;
+  }
+
   /** The dialog that responses are made in: the latest. */
   get dialog(): Dialog {
     return this.#dialogs.at(-1)!;
