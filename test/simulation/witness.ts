@@ -125,7 +125,10 @@ export class Witness {
   #onRequest(request: SipRequest): void {
     if (request.method !== 'INVITE') return;
     const key = transactionOf(request);
-    if (this.#invites.has(key)) return;
+    const known = this.#invites.get(key);
+    // A repetition that the network has kept for so long that its answer is forgotten begins anew.
+    const forgotten = known?.final && this.#clock.now() - known.final.at >= remembered;
+    if (known && !forgotten) return;
     const received: Received = {
       callId: request.callId,
       initial: request.toTag === null,
