@@ -3,6 +3,7 @@ export type { Direction } from './direction.ts';
 export {
   type AgreedCodec,
   agreedCodecs,
+  answerOrOffer,
   canTalk,
   clockRates,
   fullOffer,

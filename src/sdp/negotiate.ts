@@ -81,6 +81,15 @@ export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): Se
   return leg.makeAnswer({ codecs, direction: leg.wish, ptime: of?.ptime ?? null, maxptime: of?.maxptime ?? null });
 }
 
+/**
+ * What `leg`'s phone is told of a session that it comes into while it goes on: the answer to its offer where it has made
+ * one, else our offer, of what the phone of `other` has agreed to or offered.
+ * @throws NoCommonMedia when the two have nothing in common
+ */
+export function answerOrOffer(leg: LegNegotiation, other: LegNegotiation): SessionDescription {
+  return leg.remoteOffer ? ownAnswer(leg, other) : offerFor(other, leg);
+}
+
 /** Whether two phones that have agreed with us on something have a codec for speech in common, as far as is known. */
 export function canTalk(a: LegNegotiation, b: LegNegotiation): boolean {
   const theirs = b.remote?.codecs ?? [];

@@ -1,5 +1,5 @@
 import { Inbox, type Log, randomToken, type Timer } from '../../base/index.ts';
-import { offerFor, ownAnswer } from '../../sdp/index.ts';
+import { answerOrOffer } from '../../sdp/index.ts';
 import type { Dialog, SessionEvent } from '../../sip/dialog/index.ts';
 import { Expires, MaxBreadth, Reason, type ReplacesValue, SipError, type SipRequest } from '../../sip/message/index.ts';
 import type { ServerTransaction } from '../../sip/transaction/index.ts';
@@ -285,10 +285,7 @@ export class Call implements CallHost {
             transaction,
             person,
             remote: other,
-            agree: ({ negotiation }) =>
-              negotiation.remoteOffer
-                ? ownAnswer(negotiation, other.leg.negotiation)
-                : offerFor(other.leg.negotiation, negotiation),
+            agree: ({ negotiation }) => answerOrOffer(negotiation, other.leg.negotiation),
           });
           const ending = hungUp('system', 'normal', `Replaced by a phone of ${shownAs(person).number}`);
           this.connected(caller, moved(from.handOver(party, ending), 'callee', this, person));
@@ -405,7 +402,6 @@ export class Call implements CallHost {
    * side that is `kept` goes on in another call.
    */
   #finish(why: Ending, words: LastWords, kept: 'caller' | 'callee' | null): void {
-    if (this.#state === 'TERMINATING') return;
     const ending = this.record.hasAnswer ? why : beforeAnswer(why);
     this.#state = 'TERMINATING';
     this.#timer?.cancel();

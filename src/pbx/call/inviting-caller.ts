@@ -1,5 +1,6 @@
 import { formatAddress, type Log, type Timer } from '../../base/index.ts';
 import {
+  answerOrOffer,
   formatSessionDescription,
   fullOffer,
   LegNegotiation,
@@ -217,7 +218,7 @@ export class InvitingCaller implements CallerEnd {
       return answer;
     }
     this.#answer = sdpBody(ownAnswer(own, negotiation.remoteOffer ? negotiation : null));
-    return negotiation.remoteOffer ? ownAnswer(negotiation, own) : offerFor(own, negotiation);
+    return answerOrOffer(negotiation, own);
   }
 
   /** The leg as it began, for a further dialog. */

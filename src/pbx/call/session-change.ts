@@ -66,15 +66,11 @@ export class SessionChange {
     this.#onBroken = options.onBroken;
   }
 
-  /**
-   * `offer` is that of the request, null where it makes none. Throws SipError where it is refused without asking the
-   * other side: 491, 500.
-   */
+  /** `offer` is that of the request, null where it makes none; whether it may be made now, `checkOfferAllowed` has said. */
   start(offer: SessionDescription | null): void {
     const { request } = this.transaction;
     const from = this.#from.leg.negotiation;
     const to = this.#to.leg.negotiation;
-    checkOfferAllowed(this.#from, request.method, this.#context);
     if (offer) from.receiveOffer(offer);
     this.#offered = offer !== null;
     const attempt = new Attempt({

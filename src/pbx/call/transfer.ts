@@ -124,8 +124,8 @@ export class Transfer {
       subscription: this.#subscription,
     });
     this.#attempt = { call, caller };
-    const { host, port } = context.identityHost(remaining.dialog.flow);
-    const referredBy = shownAddress({ ...this.#from, displayName: null }, { host, port });
+    const host = context.identityHost(remaining.dialog.flow);
+    const referredBy = shownAddress({ ...this.#from, displayName: null }, host);
     const { extension, displayName, anonymous } = remaining;
     const parties = { caller: extension, callerName: displayName, anonymous, callee: plan.callee };
     call.ringFor(caller, parties, plan, { [ReferredBy.name]: formatNameAddress(referredBy) });
@@ -157,8 +157,7 @@ export class Transfer {
     if (party !== 'caller') return this.#subscription.report(481);
     const number = call.facts.callee;
     call.end(refused('caller', 487, 'Transferred while it rang'));
-    const { host, port } = this.#call.context.identityHost(this.#from.dialog.flow);
-    this.#blind(sipUri({ user: number, host, port }));
+    this.#blind(sipUri({ user: number, ...this.#call.context.identityHost(this.#from.dialog.flow) }));
   }
 
   #factsOf(callee: string) {

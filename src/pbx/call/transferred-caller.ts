@@ -1,7 +1,6 @@
-import { type LegNegotiation, offerFor, ownAnswer, type SessionDescription } from '../../sdp/index.ts';
+import { answerOrOffer, type LegNegotiation, offerFor, type SessionDescription } from '../../sdp/index.ts';
 import type { Dialog, ReferSubscription } from '../../sip/dialog/index.ts';
 import { SipError, type SipResponse } from '../../sip/message/index.ts';
-import type { ServerTransaction } from '../../sip/transaction/index.ts';
 import type { Ending } from '../events/index.ts';
 import type { Branch } from './branch.ts';
 import type { CallerEnd } from './caller-end.ts';
@@ -74,10 +73,7 @@ export class TransferredCaller implements CallerEnd {
   }
 
   agreeWith(leg: Leg): SessionDescription {
-    const { negotiation } = leg;
-    return negotiation.remoteOffer
-      ? ownAnswer(negotiation, this.leg.negotiation)
-      : offerFor(this.leg.negotiation, negotiation);
+    return answerOrOffer(leg.negotiation, this.leg.negotiation);
   }
 
   connect(callee: Side): Side {
@@ -103,7 +99,7 @@ export class TransferredCaller implements CallerEnd {
     throw new SipError(491);
   }
 
-  onCalleeChange(_transaction: ServerTransaction, _callee: Side): void {
+  onCalleeChange(): void {
     throw new SipError(491);
   }
 
