@@ -1,0 +1,18 @@
+{
+  'target_defaults': {
+    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-rtti'],
+    'cflags_cc': ['-std=c++20', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-fno-exceptions'],
+    'ldflags': ['-static-libstdc++', '-static-libgcc'],
+  },
+  'targets': [
+    {
+      # Packets between ports, off the event loop. It is built on epoll.
+      'target_name': 'relay',
+      'conditions': [
+        ['OS=="linux"', { 'sources': ['src/binding.cc'] }, { 'type': 'none' }],
+      ],
+    },
+  ],
+}
