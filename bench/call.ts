@@ -1,7 +1,7 @@
 import { configSchema } from '../src/app/config-schema.ts';
 import { Exchange } from '../src/app/exchange.ts';
 import { type Address, SeededRandom, silentLog, VirtualClock } from '../src/base/index.ts';
-import { MemorySockets, PlainRelay } from '../src/media/index.ts';
+import { LocalEngine, MemorySockets, PlainRelay } from '../src/media/index.ts';
 import { DirectTransport } from './direct-transport.ts';
 import { cpuMicros, type Figure } from './figures.ts';
 import { Phones, type PhonesOptions } from './phones.ts';
@@ -31,7 +31,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
   const transport = new DirectTransport(server, (bytes, to) => {
     toPhones.push({ as: to.address === caller.address ? 'caller' : 'callee', bytes });
   });
-  const media = new PlainRelay({
+  const relay = new PlainRelay({
     sockets: new MemorySockets(clock, random),
     ports: config.media.port_pool,
     clock,
@@ -45,7 +45,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
     random,
     log: silentLog,
     transports: [transport],
-    media,
+    media: new LocalEngine({ relay, name: 'plain-relay' }),
     bindings: { load: async () => [], save: () => {}, remove: () => {} },
     extensions: { load: async () => [], save: () => {}, remove: () => {} },
     bans: { load: async () => [], save: () => {}, remove: () => {} },
@@ -104,7 +104,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
   for (const { as, bytes } of recorded) if (as === 'callee') alone.receive(as, bytes);
   const ofCallee = cpuMicros() - started;
   await exchange.stop();
-  await media.close();
+  await relay.close();
 
   // The caller's half is as long: as many messages, as long ones.
   const ofPhones = (2 * ofCallee) / 1000;

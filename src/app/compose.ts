@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import { type Address, type Clock, formatAddress, type Log, SystemClock, systemRandom } from '../base/index.ts';
 import { HttpServer, type Readiness } from '../http/index.ts';
-import { DgramSockets, PlainRelay } from '../media/index.ts';
+import { DgramSockets, LocalEngine, type MediaEngine, PlainRelay } from '../media/index.ts';
 import {
   CdrWriter,
   HttpPoster,
@@ -77,17 +77,15 @@ export async function compose({
   const random = systemRandom;
   opened.defer(() => store.close());
 
-  const media = opened.adopt(
-    new PlainRelay({
-      sockets: new DgramSockets(),
-      ports: config.media.port_pool,
-      clock,
-      random,
-      log: log.child({ logger: 'media' }),
-      ownAddresses: [config.media.advertised_ip, config.sip.advertised_ip].filter((address) => address !== null),
-    }),
-    (relay) => relay.close(),
-  );
+  const relay = new PlainRelay({
+    sockets: new DgramSockets(),
+    ports: config.media.port_pool,
+    clock,
+    random,
+    log: log.child({ logger: 'media' }),
+    ownAddresses: [config.media.advertised_ip, config.sip.advertised_ip].filter((address) => address !== null),
+  });
+  const media = opened.adopt(new LocalEngine({ relay, name: 'plain-relay' }), (engine) => engine.close());
   const transports = transportsOf(config, clock, log);
   const exchange = new Exchange({
     config,
@@ -157,7 +155,7 @@ export async function compose({
         bans: exchange.guard.figures.bansActive,
         calls: exchange.calls.byState(),
         port_pool: portPoolStatistics(media),
-        media_workers: [{ name: 'plain-relay', state: 'running', sessions: exchange.calls.byState().ACTIVE }],
+        media_workers: [...media.workers()],
       }),
     },
     { clock, log: log.child({ logger: 'http' }) },
@@ -248,7 +246,7 @@ function cdrWriter({ cdr }: Config, clock: Clock, log: Log): CdrWriter {
 
 function metricsOf(parts: {
   readonly exchange: Exchange;
-  readonly media: PlainRelay;
+  readonly media: MediaEngine;
   readonly cdrs: CdrWriter | null;
   readonly webhooks: Webhooks;
   readonly store: Store;

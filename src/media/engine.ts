@@ -1,105 +1,68 @@
-import type { Address } from '../base/index.ts';
+import type { AgreedCodec } from '../sdp/index.ts';
+import type { LegCounters, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
 
-/** One even RTP port and the odd RTCP port above it, bound to one local address, held until released. */
-export interface PortPair {
-  /** The local address it is bound to. */
-  readonly address: string;
-  readonly port: number;
+/** One end of a session, as its dialog has agreed on it: plain data. */
+export interface MediaLeg
+  extends Pick<RelayLegSpec, 'port' | 'remote' | 'signalling' | 'send' | 'generation' | 'rtcpMux'> {
+  /** What was agreed with the phone, the codec to expect first; events and comfort noise are among them. */
+  readonly codecs: readonly AgreedCodec[];
+  /** ms of audio in a packet that the phone wants to receive; null: it has not said. */
+  readonly ptime: number | null;
 }
 
-/** Where the far end of a leg says it receives, from its SDP. Addresses are literals, never names. */
-export interface RemoteMedia {
-  readonly address: string;
-  /** 0 where it receives nothing. */
-  readonly port: number;
-  /** From `a=rtcp` (RFC 3605), else the port above; 0 where it wants no RTCP. */
-  readonly rtcpPort: number;
-}
-
-/** What is to happen with the packets of one leg: plain data. */
-export interface MediaLeg {
-  readonly port: PortPair;
-  /** Null: not known yet; then nothing but the signalling address is listened to. */
-  readonly remote: RemoteMedia | null;
-  /** The source IP of the leg's signalling. */
-  readonly signalling: string | null;
-  /** Payload type as received on this leg → type to send on the other leg. Types not in it are dropped and counted. */
-  readonly payloadTypes: ReadonlyMap<number, number>;
-  /** Payload type as received on this leg → ticks a second, for the jitter; 8000 where it is not named. */
-  readonly clockRates?: ReadonlyMap<number, number>;
-  /** Whether we may send RTP to this leg: false while it does not want to receive. RTCP flows all the same. */
-  readonly send: boolean;
-  /**
-   * Another number than before arms the latch again although the remote is the same: to be counted up with the answer
-   * that follows early media, or that ends a long ringing.
-   */
-  readonly generation?: number;
-}
-
-/** What has been counted on one leg since its session began. "Received" is what came from the leg's own source. */
-export interface LegCounters {
-  readonly packetsReceived: number;
-  readonly packetsSent: number;
-  /** Missing in what was received (RFC 3550 appendix A.3). */
-  readonly packetsLost: number;
-  /** Of what was received (RFC 3550 appendix A.8); null while not measured. */
-  readonly jitterMs: number | null;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  /** Dropped: RTP or RTCP from another source than the leg's. */
-  readonly strangers: number;
-  /** Dropped: neither RTP nor RTCP, or cut off. */
-  readonly malformed: number;
-  /** Dropped: received with a payload type that was not negotiated. */
-  readonly unmapped: number;
-  /** Dropped: was to be sent to this leg while its `send` was false. */
-  readonly held: number;
-  /** Dropped: was to be sent to this leg while no usable address was known. */
-  readonly undeliverable: number;
-  readonly lastStranger: Address | null;
-  /** The source that the leg's media comes from, once it is known. */
-  readonly latched: Address | null;
-  readonly rtcpReceived: number;
-  readonly rtcpSent: number;
-}
-
+/** What is to happen with the media of one call: plain data. */
 export interface MediaSessionSpec {
   /** For logs. */
   readonly id: string;
-  readonly legs: readonly [MediaLeg, MediaLeg];
+  /** The second is null while nobody is there. */
+  readonly legs: readonly [MediaLeg, MediaLeg | null];
   /** After how many ms with neither RTP nor RTCP from either side the user is told; null = never (on hold). */
   readonly idleTimeout: number | null;
 }
 
+/** Hears of a session. */
 export interface MediaSessionUser {
   /** Neither side has been heard for `idleTimeout`. Told once, and again only after an `update`. */
   onIdle(): void;
 }
 
-/** Two legs whose packets go to each other. */
+/** What is known of one leg at the end. */
+export interface LegSummary {
+  readonly counters: LegCounters;
+}
+
+/** What is known of a session at its end. */
+export interface MediaSummary {
+  readonly legs: readonly [LegSummary, LegSummary];
+}
+
+/** The media of one call: two legs whose phones hear each other. */
 export interface MediaSession {
   /**
    * Replaces both legs. A changed remote arms that leg's latch again; a changed port moves the leg there; counters go on.
    * Throws where a port is not leased or serves another leg.
    */
   update(spec: MediaSessionSpec): void;
-  /** Stops relaying; the ports stay leased until released. `done` may be called before `end` returns. */
-  end(done: (counters: readonly [LegCounters, LegCounters]) => void): void;
-  /** What has been counted so far; after the end, what had been counted by then. */
+  /** Ends it; the ports stay leased until released. `done` may be called before `end` returns. */
+  end(done: (summary: MediaSummary) => void): void;
+  /** What has been counted so far, as far as is known; after the end, what had been counted by then. */
   counters(): readonly [LegCounters, LegCounters];
 }
 
-/** Packets received from the legs' own sources, packets sent, packets missing, since the engine's start. */
-export interface MediaTotals {
-  readonly received: number;
-  readonly sent: number;
-  readonly lost: number;
+/** One of those that carry media, as the status page shows it. */
+export interface MediaWorker {
+  readonly name: string;
+  readonly state: 'running' | 'starting' | 'down';
+  readonly sessions: number;
 }
 
-/** Whatever carries packets between legs: in this process or in another. One contract test holds for all. */
+/** What calls know of media, in this process or in others. One contract test holds for all. */
 export interface MediaEngine {
-  /** A pair of ports on a local address, at once; null when none is left or the address cannot be bound. */
-  lease(address: string): PortPair | null;
+  /**
+   * A pair of ports on a local address, at once; null when none is left or the address cannot be bound. `near`: a pair of
+   * the same call, to be carried by the same worker.
+   */
+  lease(address: string, near?: PortPair): PortPair | null;
   /** Gives a pair back: closed at once, used again as late as possible. Harmless when it is not leased. */
   release(pair: PortPair): void;
   /** Throws where a port is not leased or serves another leg. */
@@ -107,6 +70,7 @@ export interface MediaEngine {
   /** In ports, two to a pair; ports in quarantine are not in use. */
   usage(): { readonly total: number; readonly inUse: number };
   totals(): MediaTotals;
+  workers(): readonly MediaWorker[];
   /** Ends every session without a word to its user and closes every port. */
   close(): Promise<void>;
 }

@@ -1,16 +1,28 @@
 export { DgramSockets } from './dgram-sockets.ts';
 export type {
-  LegCounters,
+  LegSummary,
   MediaEngine,
   MediaLeg,
   MediaSession,
   MediaSessionSpec,
   MediaSessionUser,
-  MediaTotals,
-  PortPair,
-  RemoteMedia,
+  MediaSummary,
+  MediaWorker,
 } from './engine.ts';
+export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
 export type { PortRange } from './port-pool.ts';
+export type {
+  LegCounters,
+  LegIndex,
+  MediaTotals,
+  PortPair,
+  Relay,
+  RelayLegSpec,
+  RelaySession,
+  RelaySpec,
+  RelayUser,
+  RemoteMedia,
+} from './relay.ts';
 export type { DatagramPort, MediaSockets } from './sockets.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../base/index.ts';
-import type { RemoteMedia } from './engine.ts';
 import { Latch } from './latch.ts';
+import type { RemoteMedia } from './relay.ts';
 
 const sdp = '192.0.2.1';
 const signalling = '203.0.113.9';

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { Address } from '../base/index.ts';
-import type { RemoteMedia } from './engine.ts';
+import type { RemoteMedia } from './relay.ts';
 
 /** Silence after which a source that has been learned may be replaced by its like, in ms. */
 const silence = 3000;

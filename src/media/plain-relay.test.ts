@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Address, type Log, SeededRandom, silentLog, VirtualClock } from '../base/index.ts';
 import { formatRtp } from '../rtp/index.ts';
-import type { PortPair } from './engine.ts';
 import { MemorySockets } from './memory-sockets.ts';
 import { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
+import type { PortPair } from './relay.ts';
 
 const here = '192.0.2.10';
 

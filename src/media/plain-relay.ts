@@ -1,16 +1,8 @@
 import { type Address, type Clock, type Log, type Random, sameAddress } from '../base/index.ts';
-import type {
-  LegCounters,
-  MediaEngine,
-  MediaSession,
-  MediaSessionSpec,
-  MediaSessionUser,
-  MediaTotals,
-  PortPair,
-} from './engine.ts';
+import type { LeasedPorts } from './plain-leg.ts';
+import { PlainSession, type SessionHost } from './plain-session.ts';
 import { type OpenFailure, PortPool, type PortRange } from './port-pool.ts';
-import type { LeasedPorts } from './relay-leg.ts';
-import { RelaySession, type SessionHost } from './relay-session.ts';
+import type { LegCounters, MediaTotals, PortPair, Relay, RelaySession, RelaySpec, RelayUser } from './relay.ts';
 import type { MediaSockets } from './sockets.ts';
 
 export interface PlainRelayOptions {
@@ -23,8 +15,8 @@ export interface PlainRelayOptions {
   readonly ownAddresses?: readonly string[];
 }
 
-/** The media engine inside this process: packets pass through JavaScript, untouched where nothing must change. */
-export class PlainRelay implements MediaEngine {
+/** The relay in JavaScript, for whichever sockets: packets pass untouched where nothing must change. */
+export class PlainRelay implements Relay {
   readonly #sockets: MediaSockets;
   readonly #log: Log;
   readonly #ownAddresses: ReadonlySet<string>;
@@ -32,7 +24,7 @@ export class PlainRelay implements MediaEngine {
   readonly #host: SessionHost;
   /** By RTP port: the pool hands out each number once, whatever the address. */
   readonly #leases = new Map<number, LeasedPorts>();
-  readonly #sessions = new Set<RelaySession>();
+  readonly #sessions = new Set<PlainSession>();
   /** Of sessions that have ended. */
   #received = 0;
   #sent = 0;
@@ -69,8 +61,8 @@ export class PlainRelay implements MediaEngine {
     this.#pool.release(pair.port);
   }
 
-  start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
-    const session = new RelaySession(spec, user, this.#host);
+  start(spec: RelaySpec, user: RelayUser): RelaySession {
+    const session = new PlainSession(spec, user, this.#host);
     this.#sessions.add(session);
     return session;
   }
@@ -141,7 +133,7 @@ export class PlainRelay implements MediaEngine {
     return ports.pair.address === address.address || this.#ownAddresses.has(address.address) ? ports : null;
   }
 
-  #forget(session: RelaySession): void {
+  #forget(session: PlainSession): void {
     if (!this.#sessions.delete(session)) return;
     for (const leg of session.counters()) this.#add(leg);
   }

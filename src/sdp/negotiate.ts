@@ -162,20 +162,20 @@ function agreed(ours: Codec | undefined, theirs: Codec | undefined): readonly Ag
 }
 
 /**
- * For media that arrives from `from`'s phone: the payload type as we stated it to that phone → the one that `to`'s phone
- * has stated for the same codec. Also says which types are negotiated at all: equal numbers are in it.
+ * For media that arrives from the phone that has agreed to `from`: the payload type as we stated it to that phone → the
+ * one that the phone of `to` has stated for the same codec. Also says which types both have: equal numbers are in it.
  */
-export function payloadMap(from: LegNegotiation, to: LegNegotiation): ReadonlyMap<number, number> {
-  const sent = new Map(agreedCodecs(to).map((codec) => [codecKey(codec), codec.payloadType]));
+export function payloadMap(from: readonly AgreedCodec[], to: readonly AgreedCodec[]): ReadonlyMap<number, number> {
+  const sent = new Map(to.map((codec) => [codecKey(codec), codec.payloadType]));
   return new Map(
-    agreedCodecs(from).flatMap((codec) => {
+    from.flatMap((codec) => {
       const payloadType = sent.get(codecKey(codec));
       return payloadType === undefined ? [] : [[codec.receivedAs, payloadType] as const];
     }),
   );
 }
 
-/** The RTP clock in Hz of each payload type that the phone of this leg sends. */
-export function clockRates(leg: LegNegotiation): ReadonlyMap<number, number> {
-  return new Map(agreedCodecs(leg).map(({ receivedAs, clockRate }) => [receivedAs, clockRate]));
+/** The RTP clock in Hz of each payload type that the phone which has agreed to these codecs sends. */
+export function clockRates(codecs: readonly AgreedCodec[]): ReadonlyMap<number, number> {
+  return new Map(codecs.map(({ receivedAs, clockRate }) => [receivedAs, clockRate]));
 }

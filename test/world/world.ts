@@ -2,7 +2,7 @@ import { configSchema } from '../../src/app/config-schema.ts';
 import { Exchange } from '../../src/app/exchange.ts';
 import { advertiseFor } from '../../src/app/own-address.ts';
 import { type Log, randomToken, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
-import { type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
+import { LocalEngine, type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
 import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
@@ -59,7 +59,7 @@ export class World implements AsyncDisposable {
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
   readonly sockets: MemorySockets;
-  readonly media: PlainRelay;
+  readonly media: LocalEngine;
   readonly exchange: Exchange;
   /** Everything that happened, in order. */
   readonly events: PbxEvent[] = [];
@@ -75,7 +75,7 @@ export class World implements AsyncDisposable {
       extensions: users.map((number) => ({ number, password: passwordOf(number) })),
       ...config,
     });
-    this.media = new PlainRelay({
+    const relay = new PlainRelay({
       sockets: this.sockets,
       ports: settings.media.port_pool,
       clock: this.clock,
@@ -83,6 +83,7 @@ export class World implements AsyncDisposable {
       log,
       ownAddresses: [settings.media.advertised_ip, settings.sip.advertised_ip].filter((address) => address !== null),
     });
+    this.media = new LocalEngine({ relay, name: 'plain-relay' });
     const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>
       this.network.transport(

@@ -1,4 +1,4 @@
-import type { LegCounters, MediaSession, MediaSessionSpec } from '../../media/index.ts';
+import type { LegSummary, MediaSession, MediaSessionSpec } from '../../media/index.ts';
 import type { LegMedia } from '../events/index.ts';
 import type { CallContext } from './call-context.ts';
 import type { Leg } from './leg.ts';
@@ -38,7 +38,7 @@ export class CallMedia {
     const watched = answered && rtpTimeout > 0 && !caller.onHold && !callee.onHold;
     const spec: MediaSessionSpec = {
       id: this.#callId,
-      legs: [caller.relayedTo(callee), callee.relayedTo(caller)],
+      legs: [caller.media, callee.media],
       idleTimeout: watched ? rtpTimeout : null,
     };
     if (this.#session) this.#session.update(spec);
@@ -49,12 +49,12 @@ export class CallMedia {
   end(done: (caller: LegMedia, callee: LegMedia) => void): void {
     const session = this.#session;
     this.#session = null;
-    if (session) session.end(([caller, callee]) => done(measured(caller), measured(callee)));
+    if (session) session.end(({ legs: [caller, callee] }) => done(measured(caller), measured(callee)));
     else done(unmeasured, unmeasured);
   }
 }
 
-function measured(counters: LegCounters): LegMedia {
+function measured({ counters }: LegSummary): LegMedia {
   return {
     packetsReceived: counters.packetsReceived,
     packetsSent: counters.packetsSent,

@@ -1,5 +1,5 @@
 import type { MediaEngine, MediaLeg, PortPair, RemoteMedia } from '../../media/index.ts';
-import { type AudioStream, agreedCodecs, clockRates, LegNegotiation, payloadMap } from '../../sdp/index.ts';
+import { type AudioStream, agreedCodecs, LegNegotiation } from '../../sdp/index.ts';
 import { SipError } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
@@ -10,7 +10,7 @@ export class Leg implements Disposable {
   /** The source IP of the leg's signalling, from where its media may come as well. */
   signalling: string;
   negotiation: LegNegotiation;
-  readonly #media: MediaEngine;
+  readonly #engine: MediaEngine;
   readonly #addressFor: CallContext['mediaAddress'];
   /** Counts up when a description that was only a preview becomes final, so that the latch is learned anew. */
   generation = 0;
@@ -22,7 +22,7 @@ export class Leg implements Disposable {
     if (!port) throw new SipError(503, 'No Media Port Left', { headers: { 'Retry-After': '5' } });
     this.port = port;
     this.signalling = flow.remote.address;
-    this.#media = context.media;
+    this.#engine = context.media;
     this.#addressFor = (way) => context.mediaAddress(way);
     this.negotiation = new LegNegotiation({
       sessionId: newSessionId(context),
@@ -38,17 +38,17 @@ export class Leg implements Disposable {
     this.negotiation.relocate(this.#addressFor({ local: this.port, remote }));
   }
 
-  /** What the relay is to do with this leg's packets when they go to `other`. */
-  relayedTo(other: Leg): MediaLeg {
+  /** What the media engine is to know of this leg. */
+  get media(): MediaLeg {
     const { remote } = this.negotiation;
     return {
       port: this.port,
       remote: remote && remoteMediaOf(remote),
       signalling: this.signalling,
-      payloadTypes: payloadMap(this.negotiation, other.negotiation),
-      clockRates: clockRates(this.negotiation),
       send: remote !== null && (remote.direction === 'sendrecv' || remote.direction === 'recvonly'),
       generation: this.generation,
+      codecs: agreedCodecs(this.negotiation),
+      ptime: remote?.ptime ?? null,
     };
   }
 
@@ -71,7 +71,7 @@ export class Leg implements Disposable {
 
   [Symbol.dispose](): void {
     this.#over = true;
-    this.#media.release(this.port);
+    this.#engine.release(this.port);
   }
 }
 

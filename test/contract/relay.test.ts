@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { marker, payloadType, sequenceNumber } from '../../src/rtp/index.ts';
-import { engines, finish, receiverReport, setUp } from './media-stage.ts';
+import { finish, receiverReport, relays, setUp } from './relay-stage.ts';
 
-describe.each(engines)('every media engine: %s', (_, open) => {
+describe.each(relays)('every relay: %s', (_, open) => {
   describe('relaying', () => {
     test('RTP goes both ways, byte for byte, from the port that the far end sends to', async () => {
       await using stage = setUp(open);
@@ -125,6 +125,7 @@ describe.each(engines)('every media engine: %s', (_, open) => {
         packetsReceived: 0,
         undeliverable: 1,
         rtcpSent: 0,
+        tapDropped: 0,
         rtcpReceived: 0,
         strangers: 0,
       });
@@ -280,6 +281,7 @@ describe.each(engines)('every media engine: %s', (_, open) => {
         latched: null,
         rtcpReceived: 0,
         rtcpSent: 0,
+        tapDropped: 0,
       };
       expect(stage.session.counters()).toEqual([nothing, nothing]);
     });
@@ -312,25 +314,25 @@ describe.each(engines)('every media engine: %s', (_, open) => {
 
     test('the totals go on over the end of sessions', async () => {
       await using stage = setUp(open);
-      const { alice, bob, portA, portB, session, engine, settle } = stage;
+      const { alice, bob, portA, portB, session, relay, settle } = stage;
       alice.speak(portA, { sequenceNumber: 1 });
       alice.speak(portA, { sequenceNumber: 3 });
       bob.speak(portB);
       await settle();
-      expect(engine.totals()).toEqual({ received: 3, sent: 3, lost: 1 });
+      expect(relay.totals()).toEqual({ received: 3, sent: 3, lost: 1 });
       await finish(session);
-      expect(engine.totals()).toEqual({ received: 3, sent: 3, lost: 1 });
+      expect(relay.totals()).toEqual({ received: 3, sent: 3, lost: 1 });
     });
 
     test('the total of losses never goes down, though a late packet takes one back', async () => {
       await using stage = setUp(open);
-      const { alice, portA, session, engine, settle } = stage;
+      const { alice, portA, session, relay, settle } = stage;
       for (const sequenceNumber of [1, 3]) alice.speak(portA, { sequenceNumber });
       await settle();
-      expect(engine.totals().lost).toBe(1);
+      expect(relay.totals().lost).toBe(1);
       alice.speak(portA, { sequenceNumber: 2 });
       await settle();
-      expect([engine.totals().lost, session.counters()[0].packetsLost]).toEqual([1, 0]);
+      expect([relay.totals().lost, session.counters()[0].packetsLost]).toEqual([1, 0]);
     });
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { MemorySockets, type PortPair } from '../../src/media/index.ts';
-import { engines, finish, setUp } from './media-stage.ts';
+import { finish, relays, setUp } from './relay-stage.ts';
 
-describe.each(engines)('the life of sessions and ports in every media engine: %s', (_, open) => {
+describe.each(relays)('the life of sessions and ports in every relay: %s', (_, open) => {
   describe('updates', () => {
     test('a leg moves to another port and its counters go on', async () => {
       await using stage = setUp(open);
-      const { alice, bob, portA, portB, engine, here, update, session, settle } = stage;
+      const { alice, bob, portA, portB, relay, here, update, session, settle } = stage;
       alice.speak(portA);
       await settle();
-      const moved = engine.lease(here)!;
+      const moved = relay.lease(here)!;
       update({ a: { port: moved } });
       alice.speak(portA);
       const heard = alice.speak(moved);
@@ -67,24 +67,24 @@ describe.each(engines)('the life of sessions and ports in every media engine: %s
 
     test('the ports stay leased until released, and may serve the next session before', async () => {
       await using stage = setUp(open);
-      const { alice, bob, portA, portB, session, engine, connect, settle } = stage;
+      const { alice, bob, portA, portB, session, relay, connect, settle } = stage;
       await finish(session);
-      expect(engine.usage().inUse).toBe(4);
+      expect(relay.usage().inUse).toBe(4);
       connect(alice, bob, { a: { port: portA }, b: { port: portB } });
       const sent = alice.speak(portA);
       await settle();
       expect(bob.heard).toEqual([sent]);
     });
 
-    test('closing the engine ends every session and closes every port', async () => {
+    test('closing the relay ends every session and closes every port', async () => {
       await using stage = setUp(open, { idleTimeout: 60_000 });
-      const { alice, bob, portA, engine, sockets, here, clock, idle, settle } = stage;
-      await engine.close();
+      const { alice, bob, portA, relay, sockets, here, clock, idle, settle } = stage;
+      await relay.close();
       alice.speak(portA);
       await settle();
       expect(bob.heard).toEqual([]);
-      expect(engine.lease(here)).toBeNull();
-      expect(engine.usage().inUse).toBe(0);
+      expect(relay.lease(here)).toBeNull();
+      expect(relay.usage().inUse).toBe(0);
       expect([clock.pending, idle()]).toEqual([0, 0]);
       const port = sockets.open(portA, () => {});
       expect(port).not.toBeNull();
@@ -157,46 +157,46 @@ describe.each(engines)('the life of sessions and ports in every media engine: %s
   describe('leases', () => {
     test('are even ports with the odd one above, bound at once, and counted in ports', async () => {
       await using stage = setUp(open);
-      const { engine, sockets, here } = stage;
-      const before = engine.usage();
-      const pair = engine.lease(here)!;
+      const { relay, sockets, here } = stage;
+      const before = relay.usage();
+      const pair = relay.lease(here)!;
       expect(pair.address).toBe(here);
       expect(pair.port % 2).toBe(0);
       expect(sockets.open(pair, () => {})).toBeNull();
       expect(sockets.open({ ...pair, port: pair.port + 1 }, () => {})).toBeNull();
-      expect(engine.usage()).toEqual({ total: before.total, inUse: before.inUse + 2 });
+      expect(relay.usage()).toEqual({ total: before.total, inUse: before.inUse + 2 });
     });
 
     test('are refused when none is left; a released one is given again rather than refusing', async () => {
       await using stage = setUp(open, {}, 6);
-      const { engine, here } = stage;
+      const { relay, here } = stage;
       const pairs: PortPair[] = [];
-      for (let pair = engine.lease(here); pair; pair = engine.lease(here)) pairs.push(pair);
-      expect(pairs.length).toBeLessThanOrEqual(engine.usage().total / 2 - 2);
+      for (let pair = relay.lease(here); pair; pair = relay.lease(here)) pairs.push(pair);
+      expect(pairs.length).toBeLessThanOrEqual(relay.usage().total / 2 - 2);
       expect(new Set(pairs.map((pair) => pair.port)).size).toBe(pairs.length);
       const last = pairs.at(-1)!;
-      engine.release(last);
-      expect(engine.lease(here)).toEqual(last);
-      expect(engine.lease(here)).toBeNull();
+      relay.release(last);
+      expect(relay.lease(here)).toEqual(last);
+      expect(relay.lease(here)).toBeNull();
     });
 
     test('are used again as late as possible', async () => {
       await using stage = setUp(open);
-      const { engine, here } = stage;
-      const first = engine.lease(here)!;
-      engine.release(first);
-      const next = Array.from({ length: 50 }, () => engine.lease(here)?.port);
+      const { relay, here } = stage;
+      const first = relay.lease(here)!;
+      relay.release(first);
+      const next = Array.from({ length: 50 }, () => relay.lease(here)?.port);
       expect(next).not.toContain(first.port);
     });
 
     test('are closed when released, even under a running session, and releasing twice is harmless', async () => {
       await using stage = setUp(open);
-      const { engine, sockets, alice, bob, portA, portB, session, settle } = stage;
-      engine.release({ ...portA, address: '203.0.113.77' });
-      expect(engine.usage().inUse).toBe(4);
-      engine.release(portA);
-      engine.release(portA);
-      expect(engine.usage().inUse).toBe(2);
+      const { relay, sockets, alice, bob, portA, portB, session, settle } = stage;
+      relay.release({ ...portA, address: '203.0.113.77' });
+      expect(relay.usage().inUse).toBe(4);
+      relay.release(portA);
+      relay.release(portA);
+      expect(relay.usage().inUse).toBe(2);
       const port = sockets.open(portA, () => {});
       expect(port).not.toBeNull();
       alice.speak(portA);
@@ -209,10 +209,10 @@ describe.each(engines)('the life of sessions and ports in every media engine: %s
 
     test('skip a port that another program holds', async () => {
       await using stage = setUp(open);
-      const { engine, sockets, here } = stage;
-      const pair = engine.lease(here)!;
+      const { relay, sockets, here } = stage;
+      const pair = relay.lease(here)!;
       const held = sockets.open({ address: here, port: pair.port + 3 }, () => {});
-      const next = engine.lease(here)!;
+      const next = relay.lease(here)!;
       expect(next.port).not.toBe(pair.port + 2);
       const half = sockets.open({ address: here, port: pair.port + 2 }, () => {});
       expect(half).not.toBeNull();
@@ -222,11 +222,11 @@ describe.each(engines)('the life of sessions and ports in every media engine: %s
 
     test('are refused for an address that is not ours, and for that no port is blamed', async () => {
       await using stage = setUp(open, {}, 3);
-      const { engine, here } = stage;
+      const { relay, here } = stage;
       const elsewhere = 'not-an-address';
       if (stage.sockets instanceof MemorySockets) stage.sockets.behave({ unbindable: [elsewhere] });
-      expect(engine.lease(elsewhere)).toBeNull();
-      expect(engine.lease(here)).not.toBeNull();
+      expect(relay.lease(elsewhere)).toBeNull();
+      expect(relay.lease(here)).not.toBeNull();
     });
   });
 });

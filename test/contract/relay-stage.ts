@@ -3,27 +3,28 @@ import {
   type DatagramPort,
   DgramSockets,
   type LegCounters,
-  type MediaEngine,
-  type MediaLeg,
-  type MediaSession,
+  type LegIndex,
   type MediaSockets,
   MemorySockets,
   PlainRelay,
   type PortPair,
+  type Relay,
+  type RelayLegSpec,
+  type RelaySession,
   type RemoteMedia,
 } from '../../src/media/index.ts';
 import { formatRtp } from '../../src/rtp/index.ts';
 
-/** An engine, the network that it and the phones are on, and its time, which moves only when told to. */
+/** A relay, the network that it and the phones are on, and its time, which moves only when told to. */
 export interface Ground {
-  readonly engine: MediaEngine;
+  readonly relay: Relay;
   readonly clock: VirtualClock;
   readonly sockets: MediaSockets;
-  /** The engine's own address. */
+  /** The relay's own address. */
   readonly here: string;
   /** The address of the n-th phone. */
   readonly there: (n: number) => string;
-  /** Until all that has been sent has arrived, and what that made the engine send too. */
+  /** Until all that has been sent has arrived, and what that made the relay send too. */
   readonly settle: () => Promise<void>;
 }
 
@@ -33,7 +34,7 @@ const plainOverMemory = (pairs = 500): Ground => {
   const sockets = new MemorySockets(clock, random);
   const ports = { start: 10_000, end: 10_000 + 2 * pairs };
   return {
-    engine: new PlainRelay({ sockets, ports, clock, random, log: silentLog }),
+    relay: new PlainRelay({ sockets, ports, clock, random, log: silentLog }),
     clock,
     sockets,
     here: '192.0.2.10',
@@ -49,7 +50,7 @@ const plainOverUdp = (wanted = 500): Ground => {
   const sockets = new DgramSockets();
   const start = 20_000 + 2 * systemRandom.below(5000);
   return {
-    engine: new PlainRelay({
+    relay: new PlainRelay({
       sockets,
       ports: { start, end: start + 2 * pairs },
       clock,
@@ -65,7 +66,7 @@ const plainOverUdp = (wanted = 500): Ground => {
 };
 
 /** Every implementation, by name; each opens with so many pairs of ports. */
-export const engines: readonly [string, (pairs?: number) => Ground][] = [
+export const relays: readonly [string, (pairs?: number) => Ground][] = [
   ['plain relay, memory network', plainOverMemory],
   ['plain relay, UDP sockets', plainOverUdp],
 ];
@@ -123,6 +124,11 @@ export class Phone {
     this.#rtp.send(bytes, to);
   }
 
+  /** Sends RTCP from its RTP port to the RTP port there (RFC 5761). */
+  reportInBand(to: PortPair, bytes = receiverReport): void {
+    this.#rtp.send(bytes, to);
+  }
+
   report(to: PortPair, bytes = receiverReport): void {
     this.#rtcp.send(bytes, { address: to.address, port: to.port + 1 });
   }
@@ -137,15 +143,16 @@ export const receiverReport = Uint8Array.of(0x81, 201, 0, 7, ...new Uint8Array(2
 const pcmu = new Map([[0, 0]]);
 
 interface Options {
-  readonly a?: Partial<MediaLeg>;
-  readonly b?: Partial<MediaLeg>;
+  readonly a?: Partial<RelayLegSpec>;
+  /** Null: nobody is there. */
+  readonly b?: Partial<RelayLegSpec> | null;
   readonly idleTimeout?: number | null;
 }
 
 /** Two phones and a session between them; all is closed with the stage. */
 export function setUp(open: (pairs?: number) => Ground, options: Options = {}, pairs?: number) {
   const ground = open(pairs);
-  const { engine, here } = ground;
+  const { relay, here } = ground;
   const phones: Phone[] = [];
   const phone = (n: number) => {
     const made = new Phone(ground.sockets, ground.there(n));
@@ -153,24 +160,31 @@ export function setUp(open: (pairs?: number) => Ground, options: Options = {}, p
     return made;
   };
   let idle = 0;
+  const tapped: [LegIndex, Uint8Array][] = [];
+  const tappedRtcp: [LegIndex, Uint8Array][] = [];
   const connect = (alice: Phone, bob: Phone, { a, b, idleTimeout = null }: Options = {}) => {
-    const leg = (of: Phone, changes: Partial<MediaLeg> = {}): MediaLeg => ({
-      port: changes.port ?? engine.lease(here)!,
+    const leg = (of: Phone, changes: Partial<RelayLegSpec> = {}): RelayLegSpec => ({
+      port: changes.port ?? relay.lease(here)!,
       remote: of.sdp,
       signalling: of.local.address,
       payloadTypes: pcmu,
       send: true,
       ...changes,
     });
-    const legs = [leg(alice, a), leg(bob, b)] as const;
-    const session = engine.start({ id: 'call-1', legs, idleTimeout }, { onIdle: () => idle++ });
+    const legs = [leg(alice, a), leg(bob, b ?? {})] as const;
+    const second = b === null ? null : legs[1];
+    const session = relay.start(
+      { id: 'call-1', legs: [legs[0], second], idleTimeout },
+      {
+        onIdle: () => idle++,
+        onRtp: (index, packet) => tapped.push([index, Uint8Array.from(packet)]),
+        onRtcp: (index, packet) => tappedRtcp.push([index, Uint8Array.from(packet)]),
+      },
+    );
     const update = (changes: Options = {}) =>
       session.update({
         id: 'call-1',
-        legs: [
-          { ...legs[0], ...changes.a },
-          { ...legs[1], ...changes.b },
-        ],
+        legs: [{ ...legs[0], ...changes.a }, changes.b === null ? null : { ...legs[1], ...changes.b }],
         idleTimeout: changes.idleTimeout === undefined ? idleTimeout : changes.idleTimeout,
       });
     return { session, update, portA: legs[0].port, portB: legs[1].port };
@@ -185,13 +199,15 @@ export function setUp(open: (pairs?: number) => Ground, options: Options = {}, p
     connect,
     ...connect(alice, bob, options),
     idle: () => idle,
+    tapped,
+    tappedRtcp,
     [Symbol.asyncDispose]: async () => {
-      await engine.close();
+      await relay.close();
       for (const made of phones) made.close();
     },
   };
 }
 
 /** Ends a session and waits for its last counters. */
-export const finish = (session: MediaSession): Promise<readonly [LegCounters, LegCounters]> =>
+export const finish = (session: RelaySession): Promise<readonly [LegCounters, LegCounters]> =>
   new Promise((resolve) => session.end(resolve));

@@ -1,44 +1,56 @@
 import type { Timer } from '../base/index.ts';
-import type { LegCounters, MediaSession, MediaSessionSpec, MediaSessionUser, PortPair } from './engine.ts';
-import { type LeasedPorts, type LegHost, RelayLeg } from './relay-leg.ts';
+import { type LeasedPorts, type LegHost, type LegUser, PlainLeg } from './plain-leg.ts';
+import type { LegCounters, LegIndex, PortPair, RelaySession, RelaySpec, RelayUser } from './relay.ts';
 
 /** What a session needs of its engine. */
 export interface SessionHost extends LegHost {
   /** Throws where the pair is not leased. */
   portsOf(pair: PortPair): LeasedPorts;
-  onEnd(session: RelaySession): void;
+  onEnd(session: PlainSession): void;
 }
 
 /** Two legs joined, with one lazy timer that looks now and then whether anybody is still there. */
-export class RelaySession implements MediaSession {
+export class PlainSession implements RelaySession {
   readonly #host: SessionHost;
-  readonly #user: MediaSessionUser;
-  readonly #legs: readonly [RelayLeg, RelayLeg];
+  readonly #user: RelayUser;
+  readonly #legs: readonly [PlainLeg, PlainLeg];
   #idleTimeout: number | null = null;
   #idleTimer: Timer | null = null;
   #lastHeard: number;
   #final: readonly [LegCounters, LegCounters] | null = null;
 
-  constructor(spec: MediaSessionSpec, user: MediaSessionUser, host: SessionHost) {
+  constructor(spec: RelaySpec, user: RelayUser, host: SessionHost) {
     this.#host = host;
     this.#user = user;
     this.#lastHeard = host.clock.now();
-    const heard = (now: number) => {
-      this.#lastHeard = now;
-    };
+    const userOf = (leg: LegIndex): LegUser => ({
+      heard: (now) => {
+        this.#lastHeard = now;
+      },
+      onRtp: (packet, now) => user.onRtp?.(leg, packet, now),
+      onRtcp: (packet, now) => user.onRtcp?.(leg, packet, now),
+    });
     const [a, b] = spec.legs;
-    this.#legs = [new RelayLeg(a, host, heard), new RelayLeg(b, host, heard)];
+    this.#legs = [new PlainLeg(a, host, userOf(0)), new PlainLeg(b, host, userOf(1))];
     this.#place(spec);
-    RelayLeg.connect(...this.#legs);
+    PlainLeg.connect(...this.#legs);
     this.#watch(spec.idleTimeout);
   }
 
-  update(spec: MediaSessionSpec): void {
+  update(spec: RelaySpec): void {
     if (this.#final) return;
     this.#place(spec);
     this.#legs[0].update(spec.legs[0]);
     this.#legs[1].update(spec.legs[1]);
     if (spec.idleTimeout !== this.#idleTimeout || this.#idleTimer === null) this.#watch(spec.idleTimeout);
+  }
+
+  send(leg: LegIndex, packet: Uint8Array): void {
+    this.#legs[leg].sendRtp(packet);
+  }
+
+  sendRtcp(leg: LegIndex, packet: Uint8Array): void {
+    this.#legs[leg].sendRtcp(packet);
   }
 
   end(done: (counters: readonly [LegCounters, LegCounters]) => void): void {
@@ -56,16 +68,16 @@ export class RelaySession implements MediaSession {
   }
 
   /** Puts each leg on its ports; nothing has changed when it throws. */
-  #place(spec: MediaSessionSpec): void {
-    const [a, b] = [this.#host.portsOf(spec.legs[0].port), this.#host.portsOf(spec.legs[1].port)];
-    if (a === b) throw new Error(`session ${spec.id}: both legs on port ${a.pair.port}`);
+  #place(spec: RelaySpec): void {
+    const [a, b] = spec.legs.map((leg) => leg && this.#host.portsOf(leg.port));
+    if (a && a === b) throw new Error(`session ${spec.id}: both legs on port ${a.pair.port}`);
     for (const ports of [a, b]) {
-      if (ports.user !== null && !this.#legs.includes(ports.user)) {
+      if (ports?.user && !this.#legs.includes(ports.user)) {
         throw new Error(`session ${spec.id}: port ${ports.pair.port} serves another session`);
       }
     }
-    this.#legs[0].moveTo(a);
-    this.#legs[1].moveTo(b);
+    this.#legs[0].moveTo(a ?? null);
+    this.#legs[1].moveTo(b ?? null);
   }
 
   /** Silence counts from now. */

@@ -8,8 +8,8 @@ import {
   setPayloadType,
   ssrc,
 } from '../rtp/index.ts';
-import type { LegCounters, MediaLeg, PortPair, RemoteMedia } from './engine.ts';
 import { Latch } from './latch.ts';
+import type { LegCounters, PortPair, RelayLegSpec, RemoteMedia } from './relay.ts';
 import type { DatagramPort } from './sockets.ts';
 
 const defaultClockRate = 8000;
@@ -19,7 +19,16 @@ export interface LeasedPorts {
   readonly pair: PortPair;
   readonly rtp: DatagramPort;
   readonly rtcp: DatagramPort;
-  user: RelayLeg | null;
+  user: PlainLeg | null;
+}
+
+/** What is done with what arrives. Times are monotonic, in ms. */
+export interface LegUser {
+  /** A packet has come from the leg's own source. */
+  heard(now: number): void;
+  /** RTP that is taken or copied. */
+  onRtp(packet: Uint8Array, now: number): void;
+  onRtcp(packet: Uint8Array, now: number): void;
 }
 
 /** What a leg needs of its surroundings. */
@@ -33,15 +42,15 @@ export interface LegHost {
  * One side of a relay: takes what arrives on its ports, if it comes from the leg's source, and has the other side send
  * it. Nothing is allocated per packet; the received bytes themselves are sent on.
  */
-export class RelayLeg {
+export class PlainLeg {
   readonly #host: LegHost;
-  /** Called with the time (ms, monotonic) of every packet from the leg's own source. */
-  readonly #heard: (now: number) => void;
+  readonly #user: LegUser;
   readonly #latch = new Latch();
   readonly #received = new StreamStatistics();
-  #spec: MediaLeg;
+  /** Null while nobody is there. */
+  #spec: RelayLegSpec | null;
   #ports: LeasedPorts | null = null;
-  #peer: RelayLeg | null = null;
+  #peer: PlainLeg | null = null;
 
   #packetsSent = 0;
   #bytesSent = 0;
@@ -55,26 +64,26 @@ export class RelayLeg {
   #strangerAddress = '';
   #strangerPort = 0;
 
-  constructor(spec: MediaLeg, host: LegHost, heard: (now: number) => void) {
+  constructor(spec: RelayLegSpec | null, host: LegHost, user: LegUser) {
     this.#spec = spec;
     this.#host = host;
-    this.#heard = heard;
-    this.#latch.arm(spec.remote, spec.signalling, host.clock.now());
+    this.#user = user;
+    if (spec) this.#latch.arm(spec.remote, spec.signalling, host.clock.now());
   }
 
   /** The packets of each go to the other from now on. */
-  static connect(a: RelayLeg, b: RelayLeg): void {
+  static connect(a: PlainLeg, b: PlainLeg): void {
     a.#peer = b;
     b.#peer = a;
   }
 
-  update(spec: MediaLeg): void {
+  update(spec: RelayLegSpec | null): void {
     const before = this.#spec;
     this.#spec = spec;
-    if (sameRemote(before.remote, spec.remote) && before.generation === spec.generation) {
+    if (spec && before && sameRemote(before.remote, spec.remote) && before.generation === spec.generation) {
       this.#latch.expectSignalling(spec.signalling);
     } else {
-      this.#latch.arm(spec.remote, spec.signalling, this.#host.clock.now());
+      this.#latch.arm(spec?.remote ?? null, spec?.signalling ?? null, this.#host.clock.now());
     }
   }
 
@@ -86,7 +95,14 @@ export class RelayLeg {
     if (ports) ports.user = this;
   }
 
+  /** A datagram on the RTP port. */
   onRtp(packet: Uint8Array, from: Address): void {
+    const spec = this.#spec;
+    if (spec === null) return;
+    if (spec.rtcpMux && rtcpKind(packet) === 'rtcp') {
+      this.onRtcp(packet, from);
+      return;
+    }
     const kind = rtpKind(packet);
     if (kind !== 'rtp') {
       if (kind === 'malformed') this.#malformed++;
@@ -94,23 +110,29 @@ export class RelayLeg {
     }
     const now = this.#host.clock.now();
     const type = payloadType(packet);
-    const typeToSend = this.#spec.payloadTypes.get(type);
-    if (!this.#latch.acceptRtp(from, ssrc(packet), sequenceNumber(packet), typeToSend !== undefined, now)) {
+    const typeToSend = spec.payloadTypes.get(type);
+    const taken = spec.taken?.has(type) ?? false;
+    const negotiated = taken || typeToSend !== undefined;
+    if (!this.#latch.acceptRtp(from, ssrc(packet), sequenceNumber(packet), negotiated, now)) {
       this.#drop(from);
       return;
     }
-    this.#heard(now);
-    this.#received.push(packet, now, this.#spec.clockRates?.get(type) ?? defaultClockRate);
+    this.#user.heard(now);
+    this.#received.push(packet, now, spec.clockRates?.get(type) ?? defaultClockRate);
+    if (taken || (spec.copied && negotiated)) this.#user.onRtp(packet, now);
+    if (taken) return;
     if (typeToSend === undefined) {
       this.#unmapped++;
       return;
     }
     if (typeToSend !== type) setPayloadType(packet, typeToSend);
-    const peer = this.#peer;
-    if (peer !== null) peer.#sendRtp(packet);
+    this.#peer?.sendRtp(packet);
   }
 
+  /** A datagram on the RTCP port, or RTCP on the RTP port. */
   onRtcp(packet: Uint8Array, from: Address): void {
+    const spec = this.#spec;
+    if (spec === null) return;
     const kind = rtcpKind(packet);
     if (kind !== 'rtcp') {
       if (kind === 'malformed') this.#malformed++;
@@ -121,10 +143,10 @@ export class RelayLeg {
       this.#drop(from);
       return;
     }
-    this.#heard(now);
+    this.#user.heard(now);
     this.#rtcpReceived++;
-    const peer = this.#peer;
-    if (peer !== null) peer.#sendRtcp(packet);
+    this.#user.onRtcp(packet, now);
+    if (!spec.rtcpTaken) this.#peer?.sendRtcp(packet);
   }
 
   /** Whether these are the ports that it takes its phone to be at. */
@@ -150,11 +172,13 @@ export class RelayLeg {
       latched: this.#latch.learned,
       rtcpReceived: this.#rtcpReceived,
       rtcpSent: this.#rtcpSent,
+      tapDropped: 0, // what this relay hands over is taken at once
     };
   }
 
-  #sendRtp(packet: Uint8Array): void {
-    if (!this.#spec.send) {
+  /** Sends RTP to the phone; the packet is not to be changed afterwards. */
+  sendRtp(packet: Uint8Array): void {
+    if (this.#spec !== null && !this.#spec.send) {
       this.#held++;
       return;
     }
@@ -168,10 +192,14 @@ export class RelayLeg {
     this.#bytesSent += packet.length;
   }
 
-  #sendRtcp(packet: Uint8Array): void {
-    const to = this.#latch.rtcpTarget;
-    if (this.#ports === null || to === null || this.#comesBack(to, this.#latch.hasLearnedRtcp)) return;
-    this.#ports.rtcp.send(packet, to);
+  /** Sends RTCP to the phone; the packet is not to be changed afterwards. */
+  sendRtcp(packet: Uint8Array): void {
+    const shared = this.#spec?.rtcpMux ?? false;
+    const to = shared ? this.#latch.rtpTarget : this.#latch.rtcpTarget;
+    const learned = shared ? this.#latch.learned !== null : this.#latch.hasLearnedRtcp;
+    if (this.#ports === null || to === null || this.#comesBack(to, learned)) return;
+    const port = shared ? this.#ports.rtp : this.#ports.rtcp;
+    port.send(packet, to);
     this.#rtcpSent++;
   }
 
