@@ -31,8 +31,9 @@ export async function callInMemory(): Promise<readonly Figure[]> {
   const transport = new DirectTransport(server, (bytes, to) => {
     toPhones.push({ as: to.address === caller.address ? 'caller' : 'callee', bytes });
   });
-  const relay = new PlainRelay({
-    sockets: new MemorySockets(clock, random),
+  const media = new LocalEngine({
+    relay: new PlainRelay({ sockets: new MemorySockets(clock, random), clock }),
+    name: 'plain-relay',
     ports: config.media.port_pool,
     clock,
     random,
@@ -45,7 +46,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
     random,
     log: silentLog,
     transports: [transport],
-    media: new LocalEngine({ relay, name: 'plain-relay' }),
+    media,
     bindings: { load: async () => [], save: () => {}, remove: () => {} },
     extensions: { load: async () => [], save: () => {}, remove: () => {} },
     bans: { load: async () => [], save: () => {}, remove: () => {} },
@@ -104,7 +105,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
   for (const { as, bytes } of recorded) if (as === 'callee') alone.receive(as, bytes);
   const ofCallee = cpuMicros() - started;
   await exchange.stop();
-  await relay.close();
+  await media.close();
 
   // The caller's half is as long: as many messages, as long ones.
   const ofPhones = (2 * ofCallee) / 1000;

@@ -79,13 +79,20 @@ export async function compose({
 
   const relay = new PlainRelay({
     sockets: new DgramSockets(),
-    ports: config.media.port_pool,
     clock,
-    random,
-    log: log.child({ logger: 'media' }),
     ownAddresses: [config.media.advertised_ip, config.sip.advertised_ip].filter((address) => address !== null),
   });
-  const media = opened.adopt(new LocalEngine({ relay, name: 'plain-relay' }), (engine) => engine.close());
+  const media = opened.adopt(
+    new LocalEngine({
+      relay,
+      name: 'plain-relay',
+      ports: config.media.port_pool,
+      clock,
+      random,
+      log: log.child({ logger: 'media' }),
+    }),
+    (engine) => engine.close(),
+  );
   const transports = transportsOf(config, clock, log);
   const exchange = new Exchange({
     config,

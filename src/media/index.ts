@@ -12,11 +12,13 @@ export type {
 export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
+export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 export type { PortRange } from './port-pool.ts';
 export type {
   LegCounters,
   LegIndex,
   MediaTotals,
+  OpenFailure,
   PortPair,
   Relay,
   RelayLegSpec,

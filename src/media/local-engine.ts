@@ -1,8 +1,9 @@
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from './engine.ts';
 import { LocalSession } from './local-session.ts';
+import { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 import type { MediaTotals, PortPair, Relay } from './relay.ts';
 
-export interface LocalEngineOptions {
+export interface LocalEngineOptions extends PortLeasesOptions {
   readonly relay: Relay;
   /** What the status page calls it. */
   readonly name: string;
@@ -11,20 +12,22 @@ export interface LocalEngineOptions {
 /** The media engine inside this process: a relay, and what the relay does not do of itself. */
 export class LocalEngine implements MediaEngine {
   readonly #relay: Relay;
+  readonly #ports: PortLeases;
   readonly #name: string;
   #sessions = 0;
 
-  constructor({ relay, name }: LocalEngineOptions) {
-    this.#relay = relay;
-    this.#name = name;
+  constructor(options: LocalEngineOptions) {
+    this.#relay = options.relay;
+    this.#ports = new PortLeases(options);
+    this.#name = options.name;
   }
 
   lease(address: string): PortPair | null {
-    return this.#relay.lease(address);
+    return this.#ports.lease(address);
   }
 
   release(pair: PortPair): void {
-    this.#relay.release(pair);
+    this.#ports.release(pair);
   }
 
   start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
@@ -34,7 +37,7 @@ export class LocalEngine implements MediaEngine {
   }
 
   usage(): { readonly total: number; readonly inUse: number } {
-    return this.#relay.usage();
+    return this.#ports.usage();
   }
 
   totals(): MediaTotals {
@@ -45,7 +48,8 @@ export class LocalEngine implements MediaEngine {
     return [{ name: this.#name, state: 'running', sessions: this.#sessions }];
   }
 
-  close(): Promise<void> {
-    return this.#relay.close();
+  async close(): Promise<void> {
+    await this.#relay.close();
+    this.#ports.releaseAll();
   }
 }

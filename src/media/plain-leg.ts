@@ -14,8 +14,8 @@ import type { DatagramPort } from './sockets.ts';
 
 const defaultClockRate = 8000;
 
-/** A leased pair with its open sockets, and the leg that their packets are for at present. */
-export interface LeasedPorts {
+/** A pair with its open sockets, and the leg that their packets are for at present. */
+export interface OpenPorts {
   readonly pair: PortPair;
   readonly rtp: DatagramPort;
   readonly rtcp: DatagramPort;
@@ -35,7 +35,7 @@ export interface LegUser {
 export interface LegHost {
   readonly clock: Clock;
   /** Our own media ports, where the address is one of theirs. */
-  portsAt(address: Address): LeasedPorts | null;
+  portsAt(address: Address): OpenPorts | null;
 }
 
 /**
@@ -49,7 +49,7 @@ export class PlainLeg {
   readonly #received = new StreamStatistics();
   /** Null while nobody is there. */
   #spec: RelayLegSpec | null;
-  #ports: LeasedPorts | null = null;
+  #ports: OpenPorts | null = null;
   #peer: PlainLeg | null = null;
 
   #packetsSent = 0;
@@ -88,7 +88,7 @@ export class PlainLeg {
   }
 
   /** Receives and sends there from now on; null: nowhere. */
-  moveTo(ports: LeasedPorts | null): void {
+  moveTo(ports: OpenPorts | null): void {
     // The other leg may already be on what was ours: legs may change places.
     if (this.#ports?.user === this) this.#ports.user = null;
     this.#ports = ports;
@@ -150,7 +150,7 @@ export class PlainLeg {
   }
 
   /** Whether these are the ports that it takes its phone to be at. */
-  sendsTo(ports: LeasedPorts | null): boolean {
+  sendsTo(ports: OpenPorts | null): boolean {
     const { rtpTarget, rtcpTarget } = this.#latch;
     return [rtpTarget, rtcpTarget].some((to) => to !== null && this.#host.portsAt(to) === ports);
   }

@@ -2,17 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { type Address, type Log, SeededRandom, silentLog, VirtualClock } from '../base/index.ts';
 import { formatRtp } from '../rtp/index.ts';
 import { MemorySockets } from './memory-sockets.ts';
-import { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
+import { PlainRelay } from './plain-relay.ts';
+import { PortLeases } from './port-leases.ts';
 import type { PortPair } from './relay.ts';
 
 const here = '192.0.2.10';
 
-function setUp(options: Partial<PlainRelayOptions> = {}) {
+function setUp({ log = silentLog, ownAddresses = [] }: { log?: Log; ownAddresses?: readonly string[] } = {}) {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);
   const sockets = new MemorySockets(clock, random);
-  const ports = { start: 10_000, end: 10_008 };
-  return { clock, sockets, relay: new PlainRelay({ sockets, ports, clock, random, log: silentLog, ...options }) };
+  const relay = new PlainRelay({ sockets, clock, ownAddresses });
+  const ports = new PortLeases({ relay, ports: { start: 10_000, end: 10_008 }, clock, random, log });
+  return { clock, sockets, relay, ports };
 }
 
 /** A log that keeps the messages of warnings and errors. */
@@ -23,39 +25,39 @@ function keptLog(): { readonly log: Log; readonly lines: string[] } {
 }
 
 test('a pair is both sockets or none, and they close with it', () => {
-  const { relay, sockets } = setUp();
-  const pair = relay.lease(here)!;
+  const { ports, sockets } = setUp();
+  const pair = ports.lease(here)!;
   expect(sockets.size).toBe(2);
-  relay.release(pair);
+  ports.release(pair);
   expect(sockets.size).toBe(0);
 });
 
 test('a port is leased once, whatever the address', () => {
-  const { relay } = setUp();
-  const ports = [here, '192.0.2.11', here, '192.0.2.11', here].map((address) => relay.lease(address)?.port);
-  expect(new Set(ports.slice(0, 4)).size).toBe(4);
-  expect(ports[4]).toBeUndefined();
+  const { ports } = setUp();
+  const leased = [here, '192.0.2.11', here, '192.0.2.11', here].map((address) => ports.lease(address)?.port);
+  expect(new Set(leased.slice(0, 4)).size).toBe(4);
+  expect(leased[4]).toBeUndefined();
 });
 
 test('a port that another program holds is named in the log and tried again after 30 s', () => {
   const { log, lines } = keptLog();
-  const { relay, sockets, clock } = setUp({ log });
+  const { ports, sockets, clock } = setUp({ log });
   const taken = [10_001, 10_002, 10_005].map((port) => sockets.open({ address: here, port }, () => {}));
-  expect([relay.lease(here)?.port, relay.lease(here)]).toEqual([10_006, null]);
+  expect([ports.lease(here)?.port, ports.lease(here)]).toEqual([10_006, null]);
   expect(lines).toEqual(Array(3).fill('media port is held by another program'));
   expect(sockets.size).toBe(5);
   for (const port of taken) port?.close();
   clock.advance(30_000);
-  expect(relay.lease(here)).not.toBeNull();
+  expect(ports.lease(here)).not.toBeNull();
 });
 
 test('an address that cannot be bound is the address’s fault and no port rests for it', () => {
   const { log, lines } = keptLog();
-  const { relay, sockets } = setUp({ log });
+  const { ports, sockets } = setUp({ log });
   sockets.behave({ unbindable: ['10.9.9.9'] });
-  expect(relay.lease('10.9.9.9')).toBeNull();
+  expect(ports.lease('10.9.9.9')).toBeNull();
   expect(lines).toEqual(['media address cannot be bound']);
-  expect([1, 2, 3, 4].map(() => relay.lease(here))).not.toContain(null);
+  expect([1, 2, 3, 4].map(() => ports.lease(here))).not.toContain(null);
 });
 
 describe('our own ports at our public address', () => {
@@ -65,8 +67,8 @@ describe('our own ports at our public address', () => {
 
   /** A session between a phone elsewhere and one whose SDP says `remote`. */
   function stage(remoteOf: (a: PortPair, b: PortPair) => Address) {
-    const { relay, sockets, clock } = setUp({ ownAddresses: [publicIp] });
-    const [a, b] = [relay.lease(here)!, relay.lease(here)!];
+    const { relay, ports, sockets, clock } = setUp({ ownAddresses: [publicIp] });
+    const [a, b] = [ports.lease(here)!, ports.lease(here)!];
     const leg = { signalling: publicIp, payloadTypes: new Map([[0, 0]]), send: true };
     const phone = sockets.open({ address: '198.51.100.1', port: 4000 }, () => {})!;
     const session = relay.start(
@@ -80,7 +82,7 @@ describe('our own ports at our public address', () => {
       },
       { onIdle: () => {} },
     );
-    return { relay, sockets, clock, a, b, phone, session };
+    return { ports, sockets, clock, a, b, phone, session };
   }
 
   test('nothing is sent there because an SDP says so', () => {
@@ -93,8 +95,8 @@ describe('our own ports at our public address', () => {
   test.each(['of the other leg', 'of another call'])(
     'a phone that a NAT shows there, at the port %s, is sent what it is to hear',
     (whose) => {
-      const { relay, sockets, clock, a, b, phone, session } = stage(() => ({ address: '192.168.1.20', port: 4000 }));
-      const port = whose === 'of the other leg' ? a.port : relay.lease(here)!.port;
+      const { ports, sockets, clock, a, b, phone, session } = stage(() => ({ address: '192.168.1.20', port: 4000 }));
+      const port = whose === 'of the other leg' ? a.port : ports.lease(here)!.port;
       const heard: Uint8Array[] = [];
       const behindNat = sockets.open({ address: publicIp, port }, (bytes) => heard.push(bytes))!;
       behindNat.send(packet(), b);

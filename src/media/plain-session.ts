@@ -1,11 +1,11 @@
 import type { Timer } from '../base/index.ts';
-import { type LeasedPorts, type LegHost, type LegUser, PlainLeg } from './plain-leg.ts';
+import { type LegHost, type LegUser, type OpenPorts, PlainLeg } from './plain-leg.ts';
 import type { LegCounters, LegIndex, PortPair, RelaySession, RelaySpec, RelayUser } from './relay.ts';
 
 /** What a session needs of its engine. */
 export interface SessionHost extends LegHost {
-  /** Throws where the pair is not leased. */
-  portsOf(pair: PortPair): LeasedPorts;
+  /** Throws where the pair is not open. */
+  portsOf(pair: PortPair): OpenPorts;
   onEnd(session: PlainSession): void;
 }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SeededRandom, VirtualClock } from '../base/index.ts';
-import { type OpenFailure, PortPool } from './port-pool.ts';
+import { PortPool } from './port-pool.ts';
+import type { OpenFailure } from './relay.ts';
 
 function setUp(start = 10_000, end = 10_012, seed = 1) {
   const clock = new VirtualClock();

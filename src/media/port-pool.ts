@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../base/index.ts';
+import type { OpenFailure } from './relay.ts';
 
 /** How long a released port is left alone, so that late packets of its last call meet no other call, in ms. */
 const quarantine = 2000;
@@ -10,9 +11,6 @@ export interface PortRange {
   readonly start: number;
   readonly end: number;
 }
-
-/** `taken`: this port cannot be had. `unusable`: none can, for a reason that lies not in the port. */
-export type OpenFailure = 'taken' | 'unusable';
 
 interface Waiting {
   readonly port: number;

@@ -1,6 +1,6 @@
 import type { Address } from '../base/index.ts';
 
-/** One even RTP port and the odd RTCP port above it, bound to one local address, held until released. */
+/** One even RTP port and the odd RTCP port above it, bound to one local address. */
 export interface PortPair {
   /** The local address it is bound to. */
   readonly address: string;
@@ -102,7 +102,7 @@ export interface RelayUser {
 export interface RelaySession {
   /**
    * Replaces both legs. A changed remote arms that leg's latch again; a changed port moves the leg there; counters go on.
-   * Throws where a port is not leased or serves another leg.
+   * Throws where a port is not open or serves another leg.
    */
   update(spec: RelaySpec): void;
   /**
@@ -112,7 +112,7 @@ export interface RelaySession {
   send(leg: LegIndex, packet: Uint8Array): void;
   /** Sends RTCP of our own to the phone of `leg`. The packet is the relay's from then on. */
   sendRtcp(leg: LegIndex, packet: Uint8Array): void;
-  /** Stops relaying; the ports stay leased until released. `done` may be called before `end` returns. */
+  /** Stops relaying; the ports stay open until shut. `done` may be called before `end` returns. */
   end(done: (counters: readonly [LegCounters, LegCounters]) => void): void;
   /** What has been counted so far; after the end, what had been counted by then. */
   counters(): readonly [LegCounters, LegCounters];
@@ -125,17 +125,18 @@ export interface MediaTotals {
   readonly lost: number;
 }
 
+/** `taken`: another program has this port. `unusable`: the address or the process is in trouble and not the port. */
+export type OpenFailure = 'taken' | 'unusable';
+
 /** Whatever carries packets between ports, in JavaScript or below it. One contract test holds for all. */
 export interface Relay {
-  /** A pair of ports on a local address, at once; null when none is left or the address cannot be bound. */
-  lease(address: string): PortPair | null;
-  /** Gives a pair back: closed at once, used again as late as possible. Harmless when it is not leased. */
-  release(pair: PortPair): void;
-  /** Throws where a port is not leased or serves another leg. */
+  /** Binds both ports of a pair, at once; none where one of them cannot be had. A port number is open once, whatever the address. */
+  open(pair: PortPair): 'opened' | OpenFailure;
+  /** Closes both ports, even under a running session. Harmless when they are not open. */
+  shut(pair: PortPair): void;
+  /** Throws where a port is not open or serves another leg. */
   start(spec: RelaySpec, user: RelayUser): RelaySession;
-  /** In ports, two to a pair; ports in quarantine are not in use. */
-  usage(): { readonly total: number; readonly inUse: number };
   totals(): MediaTotals;
-  /** Ends every session without a word to its user and closes every port. */
+  /** Ends every session without a word to its user and closes every port; nothing can be opened any more. */
   close(): Promise<void>;
 }

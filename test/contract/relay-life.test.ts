@@ -6,10 +6,10 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
   describe('updates', () => {
     test('a leg moves to another port and its counters go on', async () => {
       await using stage = setUp(open);
-      const { alice, bob, portA, portB, relay, here, update, session, settle } = stage;
+      const { alice, bob, portA, portB, ports, here, update, session, settle } = stage;
       alice.speak(portA);
       await settle();
-      const moved = relay.lease(here)!;
+      const moved = ports.lease(here)!;
       update({ a: { port: moved } });
       alice.speak(portA);
       const heard = alice.speak(moved);
@@ -67,9 +67,9 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
 
     test('the ports stay leased until released, and may serve the next session before', async () => {
       await using stage = setUp(open);
-      const { alice, bob, portA, portB, session, relay, connect, settle } = stage;
+      const { alice, bob, portA, portB, session, ports, connect, settle } = stage;
       await finish(session);
-      expect(relay.usage().inUse).toBe(4);
+      expect(ports.usage().inUse).toBe(4);
       connect(alice, bob, { a: { port: portA }, b: { port: portB } });
       const sent = alice.speak(portA);
       await settle();
@@ -78,13 +78,12 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
 
     test('closing the relay ends every session and closes every port', async () => {
       await using stage = setUp(open, { idleTimeout: 60_000 });
-      const { alice, bob, portA, relay, sockets, here, clock, idle, settle } = stage;
+      const { alice, bob, portA, relay, ports, sockets, here, clock, idle, settle } = stage;
       await relay.close();
       alice.speak(portA);
       await settle();
       expect(bob.heard).toEqual([]);
-      expect(relay.lease(here)).toBeNull();
-      expect(relay.usage().inUse).toBe(0);
+      expect(ports.lease(here)).toBeNull();
       expect([clock.pending, idle()]).toEqual([0, 0]);
       const port = sockets.open(portA, () => {});
       expect(port).not.toBeNull();
@@ -157,46 +156,46 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
   describe('leases', () => {
     test('are even ports with the odd one above, bound at once, and counted in ports', async () => {
       await using stage = setUp(open);
-      const { relay, sockets, here } = stage;
-      const before = relay.usage();
-      const pair = relay.lease(here)!;
+      const { ports, sockets, here } = stage;
+      const before = ports.usage();
+      const pair = ports.lease(here)!;
       expect(pair.address).toBe(here);
       expect(pair.port % 2).toBe(0);
       expect(sockets.open(pair, () => {})).toBeNull();
       expect(sockets.open({ ...pair, port: pair.port + 1 }, () => {})).toBeNull();
-      expect(relay.usage()).toEqual({ total: before.total, inUse: before.inUse + 2 });
+      expect(ports.usage()).toEqual({ total: before.total, inUse: before.inUse + 2 });
     });
 
     test('are refused when none is left; a released one is given again rather than refusing', async () => {
       await using stage = setUp(open, {}, 6);
-      const { relay, here } = stage;
+      const { ports, here } = stage;
       const pairs: PortPair[] = [];
-      for (let pair = relay.lease(here); pair; pair = relay.lease(here)) pairs.push(pair);
-      expect(pairs.length).toBeLessThanOrEqual(relay.usage().total / 2 - 2);
+      for (let pair = ports.lease(here); pair; pair = ports.lease(here)) pairs.push(pair);
+      expect(pairs.length).toBeLessThanOrEqual(ports.usage().total / 2 - 2);
       expect(new Set(pairs.map((pair) => pair.port)).size).toBe(pairs.length);
       const last = pairs.at(-1)!;
-      relay.release(last);
-      expect(relay.lease(here)).toEqual(last);
-      expect(relay.lease(here)).toBeNull();
+      ports.release(last);
+      expect(ports.lease(here)).toEqual(last);
+      expect(ports.lease(here)).toBeNull();
     });
 
     test('are used again as late as possible', async () => {
       await using stage = setUp(open);
-      const { relay, here } = stage;
-      const first = relay.lease(here)!;
-      relay.release(first);
-      const next = Array.from({ length: 50 }, () => relay.lease(here)?.port);
+      const { ports, here } = stage;
+      const first = ports.lease(here)!;
+      ports.release(first);
+      const next = Array.from({ length: 50 }, () => ports.lease(here)?.port);
       expect(next).not.toContain(first.port);
     });
 
     test('are closed when released, even under a running session, and releasing twice is harmless', async () => {
       await using stage = setUp(open);
-      const { relay, sockets, alice, bob, portA, portB, session, settle } = stage;
-      relay.release({ ...portA, address: '203.0.113.77' });
-      expect(relay.usage().inUse).toBe(4);
-      relay.release(portA);
-      relay.release(portA);
-      expect(relay.usage().inUse).toBe(2);
+      const { ports, sockets, alice, bob, portA, portB, session, settle } = stage;
+      ports.release({ ...portA, address: '203.0.113.77' });
+      expect(ports.usage().inUse).toBe(4);
+      ports.release(portA);
+      ports.release(portA);
+      expect(ports.usage().inUse).toBe(2);
       const port = sockets.open(portA, () => {});
       expect(port).not.toBeNull();
       alice.speak(portA);
@@ -209,10 +208,10 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
 
     test('skip a port that another program holds', async () => {
       await using stage = setUp(open);
-      const { relay, sockets, here } = stage;
-      const pair = relay.lease(here)!;
+      const { ports, sockets, here } = stage;
+      const pair = ports.lease(here)!;
       const held = sockets.open({ address: here, port: pair.port + 3 }, () => {});
-      const next = relay.lease(here)!;
+      const next = ports.lease(here)!;
       expect(next.port).not.toBe(pair.port + 2);
       const half = sockets.open({ address: here, port: pair.port + 2 }, () => {});
       expect(half).not.toBeNull();
@@ -222,11 +221,11 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
 
     test('are refused for an address that is not ours, and for that no port is blamed', async () => {
       await using stage = setUp(open, {}, 3);
-      const { relay, here } = stage;
+      const { ports, here } = stage;
       const elsewhere = 'not-an-address';
       if (stage.sockets instanceof MemorySockets) stage.sockets.behave({ unbindable: [elsewhere] });
-      expect(relay.lease(elsewhere)).toBeNull();
-      expect(relay.lease(here)).not.toBeNull();
+      expect(ports.lease(elsewhere)).toBeNull();
+      expect(ports.lease(here)).not.toBeNull();
     });
   });
 });

@@ -7,6 +7,7 @@ import {
   type MediaSockets,
   MemorySockets,
   PlainRelay,
+  PortLeases,
   type PortPair,
   type Relay,
   type RelayLegSpec,
@@ -18,6 +19,8 @@ import { formatRtp } from '../../src/rtp/index.ts';
 /** A relay, the network that it and the phones are on, and its time, which moves only when told to. */
 export interface Ground {
   readonly relay: Relay;
+  /** Its ports. */
+  readonly ports: PortLeases;
   readonly clock: VirtualClock;
   readonly sockets: MediaSockets;
   /** The relay's own address. */
@@ -32,9 +35,11 @@ const plainOverMemory = (pairs = 500): Ground => {
   const clock = new VirtualClock();
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
-  const ports = { start: 10_000, end: 10_000 + 2 * pairs };
+  const range = { start: 10_000, end: 10_000 + 2 * pairs };
+  const relay = new PlainRelay({ sockets, clock });
   return {
-    relay: new PlainRelay({ sockets, ports, clock, random, log: silentLog }),
+    relay,
+    ports: new PortLeases({ relay, ports: range, clock, random, log: silentLog }),
     clock,
     sockets,
     here: '192.0.2.10',
@@ -49,14 +54,11 @@ const plainOverUdp = (wanted = 500): Ground => {
   const clock = new VirtualClock();
   const sockets = new DgramSockets();
   const start = 20_000 + 2 * systemRandom.below(5000);
+  const range = { start, end: start + 2 * pairs };
+  const relay = new PlainRelay({ sockets, clock });
   return {
-    relay: new PlainRelay({
-      sockets,
-      ports: { start, end: start + 2 * pairs },
-      clock,
-      random: systemRandom,
-      log: silentLog,
-    }),
+    relay,
+    ports: new PortLeases({ relay, ports: range, clock, random: systemRandom, log: silentLog }),
     clock,
     sockets,
     here: '127.0.0.1',
@@ -152,7 +154,7 @@ interface Options {
 /** Two phones and a session between them; all is closed with the stage. */
 export function setUp(open: (pairs?: number) => Ground, options: Options = {}, pairs?: number) {
   const ground = open(pairs);
-  const { relay, here } = ground;
+  const { relay, ports, here } = ground;
   const phones: Phone[] = [];
   const phone = (n: number) => {
     const made = new Phone(ground.sockets, ground.there(n));
@@ -164,7 +166,7 @@ export function setUp(open: (pairs?: number) => Ground, options: Options = {}, p
   const tappedRtcp: [LegIndex, Uint8Array][] = [];
   const connect = (alice: Phone, bob: Phone, { a, b, idleTimeout = null }: Options = {}) => {
     const leg = (of: Phone, changes: Partial<RelayLegSpec> = {}): RelayLegSpec => ({
-      port: changes.port ?? relay.lease(here)!,
+      port: changes.port ?? ports.lease(here)!,
       remote: of.sdp,
       signalling: of.local.address,
       payloadTypes: pcmu,

@@ -75,15 +75,17 @@ export class World implements AsyncDisposable {
       extensions: users.map((number) => ({ number, password: passwordOf(number) })),
       ...config,
     });
-    const relay = new PlainRelay({
-      sockets: this.sockets,
+    const ownAddresses = [settings.media.advertised_ip, settings.sip.advertised_ip].filter(
+      (address) => address !== null,
+    );
+    this.media = new LocalEngine({
+      relay: new PlainRelay({ sockets: this.sockets, clock: this.clock, ownAddresses }),
+      name: 'plain-relay',
       ports: settings.media.port_pool,
       clock: this.clock,
       random: this.random,
       log,
-      ownAddresses: [settings.media.advertised_ip, settings.sip.advertised_ip].filter((address) => address !== null),
     });
-    this.media = new LocalEngine({ relay, name: 'plain-relay' });
     const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>
       this.network.transport(
