@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatRtp, marker, payloadType, rtpKind, sequenceNumber, setPayloadType, ssrc, timestamp } from './packet.ts';
+import {
+  formatRtp,
+  marker,
+  payloadType,
+  rtpKind,
+  rtpPayload,
+  sequenceNumber,
+  setPayloadType,
+  ssrc,
+  timestamp,
+} from './index.ts';
 
 const packet = () =>
   formatRtp({
@@ -65,5 +75,26 @@ describe('what arrives on an RTP port', () => {
         ['rtp', 'keepalive', 'malformed'].includes(rtpKind(bytes)),
       ),
     );
+  });
+});
+
+describe('the payload of a packet (RFC 3550 section 5.1)', () => {
+  const plain = packet();
+  const header = plain.subarray(1, 12);
+
+  test.each([
+    ['plain', plain, [1, 2, 3]],
+    ['behind two contributing sources', Uint8Array.of(0x82, ...header, ...new Uint8Array(8), 1, 2), [1, 2]],
+    ['behind an extension', Uint8Array.of(0x90, ...header, 0, 0, 0, 1, 9, 9, 9, 9, 1, 2), [1, 2]],
+    [
+      'behind a source and an extension',
+      Uint8Array.of(0x91, ...header, 8, 8, 8, 8, 0, 0, 0, 1, 9, 9, 9, 9, 1, 2),
+      [1, 2],
+    ],
+    ['before padding', Uint8Array.of(0xa0, ...header, 1, 2, 0, 2), [1, 2]],
+    ['beside more padding than there is', Uint8Array.of(0xa0, ...header, 1, 2, 200), []],
+    ['none', plain.subarray(0, 12), []],
+  ])('%s', (_, bytes, payload) => {
+    expect([...rtpPayload(bytes)]).toEqual(payload);
   });
 });

@@ -48,6 +48,17 @@ export function ssrc(packet: Uint8Array): number {
   return uint32(packet, 8);
 }
 
+/**
+ * The payload of a packet that `rtpKind` calls RTP, without header, CSRC list, extension and padding; not a copy. Empty
+ * where the padding is longer than what there is (RFC 3550 §5.1).
+ */
+export function rtpPayload(packet: Uint8Array): Uint8Array {
+  let start = rtpHeaderLength + 4 * (packet[0]! & 0x0f);
+  if ((packet[0]! & 0x10) !== 0) start += 4 + 4 * ((packet[start + 2]! << 8) | packet[start + 3]!);
+  const padding = (packet[0]! & 0x20) === 0 ? 0 : packet[packet.length - 1]!;
+  return packet.subarray(start, Math.max(start, packet.length - padding));
+}
+
 function uint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
