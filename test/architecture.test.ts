@@ -40,7 +40,7 @@ const house: Readonly<Record<string, Floor>> = {
   sdp: { floors: ['base'], libraries: ['sdp-transform'] },
   rtp: { floors: ['base'] },
   codec: { floors: ['base'] },
-  media: { floors: ['base', 'sdp', 'rtp', 'codec'], node: ['dgram', 'net', 'worker_threads'] },
+  media: { floors: ['base', 'sdp', 'rtp', 'codec'], node: ['dgram', 'fs/promises', 'net', 'path', 'worker_threads'] },
 
   // The exchange.
   'pbx/events': { floors: ['base'] },

@@ -28,3 +28,4 @@ export type {
   RemoteMedia,
 } from './relay.ts';
 export type { DatagramPort, MediaSockets } from './sockets.ts';
+export type { CreateRecordingFile } from './sound/recording-file.ts';
