@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CodecError, canCode, createDecoder, createEncoder } from './index.ts';
 
 describe('which codecs we can do', () => {
-  test.each(['PCMU', 'pcma', 'L16'])('%s', (name) => {
+  test.each(['PCMU', 'pcma', 'G722', 'L16'])('%s', (name) => {
     expect(canCode(name)).toBe(true);
   });
 

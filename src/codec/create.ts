@@ -1,6 +1,7 @@
 /** From the name of a codec to what codes it. */
 import { type AudioDecoder, type AudioEncoder, CodecError, type CodecSpec } from './codec.ts';
 import { G711Decoder, G711Encoder } from './g711.ts';
+import { G722Decoder, G722Encoder } from './g722.ts';
 import { L16Decoder, L16Encoder } from './l16.ts';
 import { ResampledDecoder, ResampledEncoder } from './resampled.ts';
 
@@ -59,6 +60,8 @@ function implementationOf(name: string, clockRate: number, channels: number): Im
       return clockRate === 8000 && channels === 1 ? g711('PCMU') : null;
     case 'pcma':
       return clockRate === 8000 && channels === 1 ? g711('PCMA') : null;
+    case 'g722':
+      return clockRate === 8000 && channels === 1 ? g722 : null;
     case 'l16':
       // Other rates have no whole number of samples in 20 ms.
       return clockRate % 50 === 0 && channels <= 2 ? l16(clockRate, channels) : null;
@@ -70,6 +73,8 @@ function implementationOf(name: string, clockRate: number, channels: number): Im
 function g711(law: 'PCMU' | 'PCMA'): Implementation {
   return { decoder: () => new G711Decoder(law), encoder: () => new G711Encoder(law) };
 }
+
+const g722: Implementation = { decoder: () => new G722Decoder(), encoder: () => new G722Encoder() };
 
 function l16(clockRate: number, channels: number): Implementation {
   return { decoder: () => new L16Decoder(clockRate, channels), encoder: () => new L16Encoder(clockRate, channels) };
