@@ -154,6 +154,7 @@ export class Exchange {
         rtpTimeout: config.media.rtp_timeout * 1000,
       },
       codecPriority: config.media.codec_priority,
+      transcodable: ['opus', 'g722', 'pcmu', 'pcma'],
       mediaAddress: mediaAddressFor(config),
       displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
       assertedIdentity: ({ extension: user, displayName, anonymous }, flow) => {

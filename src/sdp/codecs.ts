@@ -41,7 +41,10 @@ export const staticCodecs: ReadonlyMap<number, Codec> = new Map(
   ]),
 );
 
-/** What we offer when nobody's offer is at hand; numbers as phones are used to them. */
+/**
+ * What we speak ourselves, with the parameters by which we want to receive it: offered when nobody's offer is at hand,
+ * and as far as it can be transcoded. Numbers as phones are used to them.
+ */
 export const ownCodecs: readonly Codec[] = [
   { payloadType: 111, name: 'opus', clockRate: 48000, channels: 2, fmtp: 'minptime=10;useinbandfec=1' },
   { payloadType: 9, name: 'G722', clockRate: 8000, channels: 1, fmtp: null },
@@ -92,9 +95,14 @@ export function isTelephoneEvent(codec: Codec): boolean {
   return codec.name.toLowerCase() === 'telephone-event';
 }
 
+/** Noise for the silence between words (RFC 3389). */
+export function isComfortNoise(codec: Codec): boolean {
+  return codec.name.toLowerCase() === 'cn';
+}
+
 /** Whether a talk can be held in it: neither events nor comfort noise alone. */
 export function isSpeech(codec: Codec): boolean {
-  return !isTelephoneEvent(codec) && codec.name.toLowerCase() !== 'cn';
+  return !isTelephoneEvent(codec) && !isComfortNoise(codec);
 }
 
 /**

@@ -7,6 +7,7 @@ export {
   canTalk,
   clockRates,
   fullOffer,
+  mayComeTo,
   NoCommonMedia,
   offerFor,
   ownAnswer,

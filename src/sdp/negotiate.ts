@@ -2,6 +2,7 @@
  * The bridge between two legs: what one phone offers or answers, said anew to the other. Nothing else of one side's
  * description crosses to the other: no address, candidate, key, bandwidth, extension or stream of another kind.
  */
+import { canEnd, codecsToAnswer, codecsToOffer } from './chosen-codecs.ts';
 import { type Codec, codecKey, isSpeech, ownCodecs, sameCodec, selectCodecs } from './codecs.ts';
 import type { Direction } from './direction.ts';
 import type { AudioProposal, LegNegotiation } from './offer-answer.ts';
@@ -13,7 +14,8 @@ export class NoCommonMedia extends Error {
 }
 
 /**
- * The offer that `from` has pending, as our offer to the phone of `to`; both legs are unchanged when it throws.
+ * The offer that `from` has pending, as our offer to the phone of `to`, with what we can transcode after what is
+ * relayed; both legs are unchanged when it throws.
  * @throws NoCommonMedia when it holds no audio that we carry
  * @throws Error when no offer of `from` is pending, or one of `to` is
  */
@@ -21,62 +23,57 @@ export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDes
   const offer = from.remoteOffer;
   if (offer === null) throw new Error('there is no offer to relay');
   const audio = audioOf(offer);
-  const codecs = audio === null ? [] : selectCodecs(audio.codecs, to.codecPriority);
+  const codecs = audio === null ? [] : codecsToOffer(audio.codecs, from, to, spokenOn(to));
   if (audio === null || codecs.length === 0) throw new NoCommonMedia('the offer holds no audio that we carry');
   return to.makeOffer({ ...audio, codecs });
 }
 
 /**
  * The answer that `from` was given, as our answer to the offer that `to` has pending: in the order and with the numbers
- * of that offer. Where `to` has its answer already, that answer stays, whatever `from` says: it never changes inside a
- * dialog.
- * @throws NoCommonMedia when nothing that was answered had been offered
- * While a further offer to `from` waits, what it has agreed to before counts.
+ * of that offer; where they share no speech, in one codec that is transcoded. Where `to` has its answer already, that
+ * answer stays, whatever `from` says: it never changes inside a dialog. While a further offer to `from` waits, what it
+ * has agreed to before counts.
+ * @throws NoCommonMedia when nothing that was answered had been offered, or can be transcoded to what was
  * @throws Error when `from` has no answer or `to` no offer
  */
 export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDescription {
   if (to.answer !== null) return to.answer;
   if (from.remote === null) throw new Error('there is no answer to relay');
   if (to.remoteOffer === null) throw new Error('there is no offer to answer');
-  const offered = audioOf(to.remoteOffer);
-  const answered = new Map(agreedCodecs(from).map((codec) => [codecKey(codec), codec]));
-  const codecs = selectInOrder(offered?.codecs ?? [], to.codecPriority).flatMap((codec) => {
-    const accepted = answered.get(codecKey(codec));
-    return accepted === undefined ? [] : [{ ...codec, fmtp: accepted.fmtp }];
-  });
-  if (!codecs.some(isSpeech)) throw new NoCommonMedia('nothing that was answered had been offered');
+  const offered = audioOf(to.remoteOffer)?.codecs ?? [];
+  const codecs = codecsToAnswer(offered, agreedCodecs(from), from, to, spokenOn(to));
+  if (codecs.length === 0) throw new NoCommonMedia('nothing that was answered had been offered');
   return to.makeAnswer({ ...from.remote, codecs });
 }
 
 /**
- * An offer to the phone of `to` of what the phone of `from` has last said that it can do: for somebody who takes part in
- * a call already, and has no offer pending.
+ * An offer to the phone of `to` of what the phone of `from` has last said that it can do, and of what we can transcode:
+ * for somebody who takes part in a call already, and has no offer pending.
  * @throws NoCommonMedia when nothing is known of `from`, or nothing that we carry
  * @throws Error while an offer of `to` is pending
  */
 export function offerFor(from: LegNegotiation, to: LegNegotiation, direction: Direction = 'sendrecv') {
-  const codecs = selectCodecs(from.remote?.codecs ?? [], to.codecPriority);
+  const codecs = codecsToOffer(from.remote?.codecs ?? [], from, to, spokenOn(to));
   if (from.remote === null || codecs.length === 0) throw new NoCommonMedia('there is nothing to offer');
   return to.makeOffer({ ...from.remote, codecs, direction });
 }
 
 /**
  * Our own answer to the offer that `leg` has pending, without asking anybody: of what was offered, all that we carry,
- * and where the other side of the call is known (`other`), what that has agreed to or offered; in the direction that we
- * stand for.
+ * and where the other side of the call is known (`other`), what that has agreed to or offered, or what can be transcoded
+ * to it; in the direction that we stand for.
  * @throws NoCommonMedia when nothing is left
  * @throws Error when `leg` has no offer
  */
 export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): SessionDescription {
   if (leg.remoteOffer === null) throw new Error('there is no offer to answer');
-  const offered = audioOf(leg.remoteOffer);
+  const offered = audioOf(leg.remoteOffer)?.codecs ?? [];
   const known = other && knownCodecs(other);
-  const codecs = selectInOrder(offered?.codecs ?? [], leg.codecPriority).flatMap((codec) => {
-    if (known === null) return [codec];
-    const same = known.find((candidate) => sameCodec(candidate, codec));
-    return same === undefined ? [] : [{ ...codec, fmtp: same.fmtp }];
-  });
-  if (!codecs.some(isSpeech)) throw new NoCommonMedia('nothing that was offered can be used');
+  const codecs =
+    other && known
+      ? codecsToAnswer(offered, known, other, leg, spokenOn(leg))
+      : selectInOrder(offered, leg.codecPriority);
+  if (codecs.length === 0) throw new NoCommonMedia('nothing that was offered can be used');
   const of = other && (other.remote ?? (other.remoteOffer && audioOf(other.remoteOffer)));
   return leg.makeAnswer({ codecs, direction: leg.wish, ptime: of?.ptime ?? null, maxptime: of?.maxptime ?? null });
 }
@@ -90,10 +87,29 @@ export function answerOrOffer(leg: LegNegotiation, other: LegNegotiation): Sessi
   return leg.remoteOffer ? ownAnswer(leg, other) : offerFor(other, leg);
 }
 
-/** Whether two phones that have agreed with us on something have a codec for speech in common, as far as is known. */
+/**
+ * Whether two phones that have agreed with us on something can talk to each other, as far as is known: they have a codec
+ * for speech in common, or each one that we can transcode.
+ */
 export function canTalk(a: LegNegotiation, b: LegNegotiation): boolean {
-  const theirs = b.remote?.codecs ?? [];
-  return (a.remote?.codecs ?? []).some((codec) => isSpeech(codec) && theirs.some((other) => sameCodec(codec, other)));
+  const [ours, theirs] = [a, b].map((leg) => leg.remote?.codecs ?? []) as [readonly Codec[], readonly Codec[]];
+  if (ours.some((codec) => isSpeech(codec) && theirs.some((other) => sameCodec(codec, other)))) return true;
+  return ours.some((codec) => canEnd(codec, a)) && theirs.some((codec) => canEnd(codec, b));
+}
+
+/**
+ * Whether a further offer may bring the phone of `leg` to the codec that the phone of `other` speaks: it speaks another
+ * now, and has not shown by an offer of its own that it does not know that one.
+ */
+export function mayComeTo(leg: LegNegotiation, other: LegNegotiation): boolean {
+  const [own, wanted] = [spokenOn(leg), spokenOn(other)];
+  if (wanted === null || (own !== null && sameCodec(own, wanted))) return false;
+  return leg.answer === null || (leg.remote?.codecs.some((codec) => sameCodec(codec, wanted)) ?? false);
+}
+
+/** The codec of speech to expect on a leg; null before one has been agreed. */
+function spokenOn(leg: LegNegotiation): Codec | null {
+  return agreedCodecs(leg).find(isSpeech) ?? null;
 }
 
 /** What a phone can be expected to take: what it has agreed to, or has offered. */

@@ -31,6 +31,8 @@ export interface LegNegotiationOptions {
   readonly localPort: number;
   /** Codec names in order of preference; `"*"` stands for all others. */
   readonly codecPriority: readonly string[];
+  /** Names, in small letters, of the codecs that can be transcoded to one another; by default none. */
+  readonly transcodable?: readonly string[];
 }
 
 /** The audio that we offer or answer; where and under which name is the leg's own affair. */
@@ -54,7 +56,7 @@ interface Exchange {
 }
 
 /** All that a `LegNegotiation` knows: plain data, to be journalled and restored. */
-export interface NegotiationState extends LegNegotiationOptions, Agreed {
+export interface NegotiationState extends Required<LegNegotiationOptions>, Agreed {
   readonly phase: NegotiationPhase;
   /** The offer that waits for its answer. */
   readonly offer: SessionDescription | null;
@@ -72,7 +74,7 @@ export interface NegotiationState extends LegNegotiationOptions, Agreed {
 export class LegNegotiation {
   #state: NegotiationState;
 
-  constructor({ sessionId, localAddress, localPort, codecPriority }: LegNegotiationOptions) {
+  constructor({ sessionId, localAddress, localPort, codecPriority, transcodable = [] }: LegNegotiationOptions) {
     const nothing = {
       phase: 'stable',
       offer: null,
@@ -82,7 +84,8 @@ export class LegNegotiation {
       local: null,
       remote: null,
     } as const;
-    this.#state = { sessionId, localAddress, localPort, codecPriority, ...nothing, numbers: [], wish: 'sendrecv' };
+    const fixed = { sessionId, localAddress, localPort, codecPriority, transcodable };
+    this.#state = { ...fixed, ...nothing, numbers: [], wish: 'sendrecv' };
   }
 
   /** A leg as `state` left it. */
@@ -112,6 +115,10 @@ export class LegNegotiation {
 
   get codecPriority(): readonly string[] {
     return this.#state.codecPriority;
+  }
+
+  get transcodable(): readonly string[] {
+    return this.#state.transcodable;
   }
 
   /** The phone's offer while it waits for our answer. */

@@ -99,8 +99,11 @@ const anyDescription: fc.Arbitrary<SessionDescription> = fc
 
 const priority = ['opus', 'G722', '*', 'pcma'];
 
-function leg(sessionId: string, localPort: number, codecPriority: readonly string[] = priority): LegNegotiation {
-  return new LegNegotiation({ sessionId, localAddress: '203.0.113.1', localPort, codecPriority });
+const transcodable = ['opus', 'g722', 'pcmu', 'pcma'];
+
+function leg(sessionId: string, localPort: number, transcodes: readonly string[] = []): LegNegotiation {
+  const local = { localAddress: '203.0.113.1', localPort };
+  return new LegNegotiation({ sessionId, ...local, codecPriority: priority, transcodable: transcodes });
 }
 
 /** A phone that accepts what `accepts` says of an offer, under the numbers it likes. */
@@ -302,6 +305,51 @@ describe('whatever is offered and answered between two phones', () => {
           exchange(byA ? c : d, byA ? d : c, offer, phone);
         }
         expect([a.state, b.state]).toEqual([c.state, d.state]);
+      }),
+    );
+  });
+});
+
+describe('where we can transcode', () => {
+  const twoLegs = () => [leg('1', 10_000, transcodable), leg('2', 10_002, transcodable)] as const;
+  const isOurs = (codec: Codec) => transcodable.includes(codec.name.toLowerCase());
+  const speechOf = (of: LegNegotiation) => agreedCodecs(of).filter(isSpeech);
+
+  test('every phone with a codec of ours can call every other, and each speaks what it has offered or answered', () => {
+    fc.assert(
+      fc.property(anyDescription, anyPhone, (offer, phone) => {
+        fc.pre(audioOf(offer)?.codecs.some(isOurs) === true);
+        const [a, b] = twoLegs();
+        expect(exchange(a, b, offer, phone)).toBe(true);
+        const [ofA, ofB] = [speechOf(a), speechOf(b)];
+        const shared = ofA.filter((codec) => ofB.some((other) => codecKey(other) === codecKey(codec)));
+        if (shared.length > 0) expect(shared).toHaveLength(ofA.length);
+        else expect([ofA.length, ofA.some(isOurs), ofB.some(isOurs)]).toEqual([1, true, true]);
+      }),
+    );
+  });
+
+  test('whoever shares a codec with the other is never transcoded because of what we add', () => {
+    fc.assert(
+      fc.property(anyDescription, anyPhone, (offer, phone) => {
+        const [a, b] = twoLegs();
+        const [c, d] = [leg('1', 10_000), leg('2', 10_002)];
+        fc.pre(exchange(c, d, offer, phone));
+        expect(exchange(a, b, offer, phone)).toBe(true);
+        expect(speechOf(a).map(codecKey)).toEqual(speechOf(c).map(codecKey));
+      }),
+    );
+  });
+
+  test('the same offer again, answered in the same way, changes no leg', () => {
+    fc.assert(
+      fc.property(anyDescription, anyPhone, (offer, phone) => {
+        const [a, b] = twoLegs();
+        fc.pre(exchange(a, b, offer, phone));
+        const [before, speech] = [a.local, speechOf(b).map(codecKey)];
+        exchange(a, b, offer, phone);
+        expect(a.local).toEqual(before);
+        expect(speechOf(b).map(codecKey).toSorted()).toEqual(speech.toSorted());
       }),
     );
   });

@@ -56,7 +56,7 @@ describe.each(sides)('asked by the %s', (side) => {
       }),
     });
     world.run(300);
-    expect(payloadTypesOf(asker.call.remoteSdp ?? '')).toEqual([0, 8]);
+    expect(payloadTypesOf(asker.call.remoteSdp ?? '').slice(0, 2)).toEqual([0, 8]);
     expect(originOf(asker.call.remoteSdp).id).toBe(before.id);
     expect(other.phone.count('ACK')).toBe(before.acks);
     asker.call.ack(asker.phone.media.describe({ codecs: [[0, 'PCMU/8000']] }));

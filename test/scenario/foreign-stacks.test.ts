@@ -241,7 +241,7 @@ test('of two audio lines, one for SRTP, the plain one is taken, and the callee i
   raw.send(inviteLines(raw), offer);
   world.run(50);
   const lines = (sdp: string) => sdp.match(/^m=.*/gm)?.map((line) => line.replace(/ 1\d{4} /, ' n '));
-  expect(lines(bob.lastCall.remoteSdp ?? '')).toEqual(['m=audio n RTP/AVP 0 8']);
+  expect(lines(bob.lastCall.remoteSdp ?? '')).toEqual(['m=audio n RTP/AVP 0 8 111 9 110 101']);
   bob.lastCall.answer(200);
   world.run(50);
   const answer = new TextDecoder().decode(raw.response.body);

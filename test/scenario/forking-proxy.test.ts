@@ -80,7 +80,7 @@ test('one plays, another answers without having been heard: its own answer count
   world.run(50);
   expect(call.last.status).toBe(200);
   expect(call.last.toTag).not.toBe(early?.toTag);
-  expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
+  expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8, 101]);
   alice.media.say('hello', call.remoteSdp ?? '', 8);
   world.run(50);
   expect(second.heardText).toEqual(['hello']);

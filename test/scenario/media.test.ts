@@ -35,7 +35,7 @@ test('payload types that differ on the two sides are rewritten, DTMF among them 
   expect(bob.media.heardText).toEqual(['speech', 'digit 5']);
 
   // What we told bob, who was offered PCMU as well.
-  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([111, 0, 101]);
+  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([111, 0, 101, 110]);
   bob.media.say('speech', answered.remoteSdp ?? '', 111);
   bob.media.say('not agreed', answered.remoteSdp ?? '', 0);
   bob.media.say('digit 7', answered.remoteSdp ?? '', 101);
@@ -180,7 +180,7 @@ test('the callee is offered the codecs in the order of codec_priority, the calle
       ],
     },
   });
-  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8, 9, 0]);
+  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8, 9, 0, 101]);
   expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([0, 8]);
   call.hangUp();
   world.settles();

@@ -11,7 +11,7 @@ test('a new codec is agreed through us: both sides use it afterwards', async () 
   const { alice, bob, call, answered } = talking;
   call.reinvite({ sdp: alice.media.describe({ codecs: alaw }) });
   world.run(100);
-  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([8]);
+  expect(payloadTypesOf(answered.remoteSdp ?? '')[0]).toBe(8);
 
   // Bob's phone says again what it can do; only what was offered counts.
   expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
@@ -31,7 +31,7 @@ test('refused with 488, the change does not happen and the call goes on; a later
   bob.habits.agrees = false;
   call.reinvite({ sdp: alice.media.describe({ codecs: [[9, 'G722/8000']] }) });
   world.run(100);
-  expect(payloadTypesOf(answered.remoteSdp ?? '')).toEqual([9]);
+  expect(payloadTypesOf(answered.remoteSdp ?? '')[0]).toBe(9);
   answered.agree(answered.waiting.pop()!, { status: 488 });
   world.run(100);
   expect(call.last.status).toBe(488);

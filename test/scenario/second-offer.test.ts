@@ -13,14 +13,14 @@ const rich = [
 const wide = rich.slice(0, 2);
 
 /** Alice, whose phone has many codecs, calls bob. */
-async function stage(codecs: readonly (readonly [number, string])[] = rich) {
+async function stage(codecs: readonly (readonly [number, string])[] = rich, codec_priority?: readonly string[]) {
   const logged: unknown[] = [];
   const log: Log = {
     ...silentLog,
     warning: (message, fields) => message === 'a phone has refused what it was offered' && logged.push(fields),
     child: () => log,
   };
-  const world = await World.start({ log });
+  const world = await World.start({ log, ...(codec_priority && { config: { media: { codec_priority } } }) });
   const alice = await world.registered('1001', { codecs });
   const bob = await world.registered('1002');
   const call = alice.call('1002');
@@ -34,7 +34,7 @@ test('a phone that refuses an offer with 488 is asked once more, for what every 
   const { world, alice, bob, call } = await stage();
   await using _world = world;
   const first = bob.lastCall;
-  expect(formats(first.remoteSdp)).toBe('RTP/AVP 96 9 0 8 101');
+  expect(formats(first.remoteSdp)).toBe('RTP/AVP 96 9 0 8 101 110');
   first.answer(180);
   world.run(50);
   first.answer(488, { headers: { Warning: '304 bob "Media type not available"' } });
@@ -60,7 +60,7 @@ test('the log tells which line was refused, why, and whether the phone is asked 
   world.settles();
   expect(logged).toMatchObject([
     {
-      refused: expect.stringMatching(/^m=audio \d+ RTP\/AVP 96 9 0 8 101$/),
+      refused: expect.stringMatching(/^m=audio \d+ RTP\/AVP 96 9 0 8 101 110$/),
       warning: '304 bob "Media type not available"',
       asked_again: true,
     },
@@ -82,12 +82,26 @@ test('one that refuses that, too, is not asked again: the caller hears 488', asy
 });
 
 test('where there is nothing plainer to offer nobody is asked again', async () => {
-  const { world, bob, call } = await stage(wide);
+  const { world, bob, call } = await stage(wide, ['opus', 'g722']);
   await using _world = world;
   bob.lastCall.answer(488);
   world.run(50);
   expect(bob.calls).toHaveLength(1);
   expect(call.statuses).toEqual([488]);
+  world.settles();
+});
+
+test('what every telephone has is offered to it although the caller has none of that: it is transcoded', async () => {
+  const { world, bob, call } = await stage(wide);
+  await using _world = world;
+  bob.lastCall.answer(488);
+  world.run(50);
+  expect(formats(bob.lastCall.remoteSdp)).toBe('RTP/AVP 0 8 101');
+  bob.lastCall.answer(200);
+  world.run(50);
+  expect(call.statuses).toEqual([200]);
+  expect(formats(call.remoteSdp)).toBe('RTP/AVP 96');
+  call.hangUp();
   world.settles();
 });
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { PhoneCall } from '../world/phone-call.ts';
-import { alaw } from '../world/phone-media.ts';
 import { directionIn, heardWhenBothSpeak } from '../world/talk.ts';
 import { talkBesideCarol, talkTogether, threeUsers, transferring } from '../world/transfer-talk.ts';
 import { Wiretap } from '../world/wiretap.ts';
@@ -309,18 +308,20 @@ describe('an attended transfer (RFC 5589 section 7)', () => {
     world.settles();
   });
 
-  test('to a phone that speaks another codec: 488 in the last report, both calls go on', async () => {
-    await using world = await World.start(threeUsers);
+  test('to a phone that speaks a codec that we can not transcode: 488 in the last report, both calls go on', async () => {
+    await using world = await World.start({ ...threeUsers, config: { media: { codec_priority: ['*'] } } });
     const ulaw = [[0, 'PCMU/8000']] as const;
-    const wishes = { alice: { codecs: ulaw }, carol: { codecs: alaw } };
-    const { alice, bob, carol, call, answered } = await talkBesideCarol(world, wishes);
+    const g729 = [[18, 'G729/8000']] as const;
+    const bob = { codecs: [...ulaw, ...g729] };
+    const wishes = { alice: { codecs: ulaw }, bob, carol: { codecs: g729 } };
+    const { alice, bob: phone, carol, call, answered } = await talkBesideCarol(world, wishes);
     carol.habits.onInvite = 'answer';
-    const asking = bob.call('1003');
+    const asking = phone.call('1003');
     world.run(200);
     answered.refer('1003', { replacing: asking });
     world.run(200);
     expect(answered.reports.at(-1)).toBe('488 Not Acceptable Here terminated');
-    expect(heardWhenBothSpeak(world, { alice, bob, call, answered })).toEqual(['alice', 'bob']);
+    expect(heardWhenBothSpeak(world, { alice, bob: phone, call, answered })).toEqual(['alice', 'bob']);
     call.hangUp();
     asking.hangUp();
     world.settles();

@@ -66,7 +66,7 @@ describe('an offer with nothing that we carry is 488, and the callee is not trou
 describe('a callee that picks up with a session that can not be used is hung up; the caller hears 488', () => {
   test.each([
     ['garbage', 'hello', {}],
-    ['another codec than offered', lines(...head, 'm=audio 4000 RTP/AVP 9'), {}],
+    ['another codec than offered', lines(...head, 'm=audio 4000 RTP/AVP 18'), {}],
     ['audio refused', lines(...head, 'm=audio 0 RTP/AVP 0'), {}],
     ['more streams than offered', lines(...head, 'm=audio 4000 RTP/AVP 0', 'm=audio 4002 RTP/AVP 0'), {}],
     ['another type of content', '<xml/>', { 'Content-Type': 'text/xml' }],

@@ -58,7 +58,8 @@ describe('with a session description', () => {
     const { alice, bob, call, answered } = await talk(world, both);
     call.update({ sdp: alice.media.describe({ codecs: alaw }) });
     world.run(50);
-    expect([payloadTypesOf(answered.remoteSdp ?? ''), payloadTypesOf(call.remoteSdp ?? '')]).toEqual([[8], [8]]);
+    expect(payloadTypesOf(answered.remoteSdp ?? '')[0]).toBe(8);
+    expect(payloadTypesOf(call.remoteSdp ?? '')).toEqual([8]);
     alice.media.say('in A-law', call.remoteSdp ?? '', 8);
     world.run(20);
     expect(bob.media.heardText).toEqual(['in A-law']);

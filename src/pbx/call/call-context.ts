@@ -26,6 +26,8 @@ export interface CallContext {
   readonly log: Log;
   readonly limits: CallLimits;
   readonly codecPriority: readonly string[];
+  /** Names, in small letters, of the codecs that `media` can transcode to one another. */
+  readonly transcodable: readonly string[];
   /** The address for media that the peer of `flow` is told. */
   mediaAddress(flow: Pick<Flow, 'local' | 'remote'>): string;
   /** The name of an extension, null where it has none. */

@@ -4,6 +4,7 @@ import {
   formatSessionDescription,
   fullOffer,
   LegNegotiation,
+  mayComeTo,
   NoCommonMedia,
   offerFor,
   ownAnswer,
@@ -298,7 +299,8 @@ export class InvitingCaller implements CallerEnd {
 
   /** What the callee has agreed to may be more than the caller has been asked for since, or has changed it to. */
   #match(callee: Side): void {
-    if ((!this.#offer || this.#changed) && this.leg.codec !== callee.leg.codec) this.#host.renegotiateCallee();
+    const changed = !this.#offer || this.#changed;
+    if (changed && mayComeTo(callee.leg.negotiation, this.leg.negotiation)) this.#host.renegotiateCallee();
   }
 
   onSessionRequest(transaction: ServerTransaction, dialog: Dialog, heardSide: Side | null): void {

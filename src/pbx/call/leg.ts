@@ -29,6 +29,7 @@ export class Leg implements Disposable {
       localAddress: context.mediaAddress(flow),
       localPort: port.port,
       codecPriority,
+      transcodable: context.transcodable,
     });
   }
 

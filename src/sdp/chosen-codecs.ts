@@ -1,0 +1,115 @@
+/**
+ * Which codecs one phone is offered or answered, given what the other can do. What both can do is relayed and comes
+ * first; what we can transcode comes after it, and is answered only where nothing is shared.
+ */
+import {
+  type Codec,
+  codecKey,
+  isComfortNoise,
+  isSpeech,
+  isTelephoneEvent,
+  ownCodecs,
+  sameCodec,
+  selectCodecs,
+} from './codecs.ts';
+
+/** What is known of the phone that is offered or answered something. */
+interface Leg {
+  /** See `LegNegotiationOptions`. */
+  readonly codecPriority: readonly string[];
+  readonly transcodable: readonly string[];
+}
+
+/**
+ * The codecs of an offer to the phone of `to`, where the phone of `from` can do `theirs`: those of them that
+ * `codecPriority` lets pass, and after them those that we can transcode to one of them, that which `to` speaks already
+ * (`spoken`) before the others. Telephone events come last, and are offered whether the other phone knows them or not.
+ * Empty when there is no speech to offer.
+ */
+export function codecsToOffer(
+  theirs: readonly Codec[],
+  from: Leg,
+  to: Leg,
+  spoken: Codec | null = null,
+): readonly Codec[] {
+  const relayed = selectCodecs(theirs, to.codecPriority);
+  if (!selectCodecs(theirs, from.codecPriority).some((codec) => canEnd(codec, from))) return relayed;
+  const ours = selectCodecs(
+    ownCodecs.filter((codec) => isTelephoneEvent(codec) || canEnd(codec, to)),
+    to.codecPriority,
+  );
+  const isSpoken = (codec: Codec) => spoken !== null && sameCodec(codec, spoken);
+  const further = [...ours.filter(isSpoken), ...ours.filter((codec) => !isSpoken(codec))].filter(
+    (codec) => !relayed.some((other) => sameCodec(codec, other)),
+  );
+  const all = [...relayed, ...further];
+  if (!all.some(isSpeech)) return [];
+  return [...all.filter((codec) => !isTelephoneEvent(codec)), ...all.filter(isTelephoneEvent)];
+}
+
+/**
+ * The codecs of an answer to the phone of `to`, which has offered `offered`, where the phone of `from` can do `theirs`:
+ * in the order and with the numbers of the offer.
+ *
+ * - Where they share speech: what they share, with the parameters of the other phone.
+ * - Where they share none: one codec, which we transcode, with our own parameters: that which `to` speaks already
+ *   (`spoken`), else the first in `codecPriority`. Comfort noise of its clock is answered with it (RFC 3389).
+ *
+ * Telephone events that the other phone does not know are answered all the same where we can transcode: they are
+ * passed on in another way. Empty when no speech is left.
+ */
+export function codecsToAnswer(
+  offered: readonly Codec[],
+  theirs: readonly Codec[],
+  from: Leg,
+  to: Leg,
+  spoken: Codec | null = null,
+): readonly Codec[] {
+  const preferred = selectCodecs(offered, to.codecPriority);
+  const passing = inOrder(offered, preferred);
+  const shared = passing.flatMap((codec) => {
+    const same = theirs.find((candidate) => sameCodec(candidate, codec));
+    return same === undefined ? [] : [{ ...codec, fmtp: same.fmtp }];
+  });
+  const speech = shared.filter((codec) => !isTelephoneEvent(codec));
+  if (speech.some(isSpeech)) {
+    if (speech.length < shared.length || to.transcodable.length === 0) return shared;
+    return inOrder(offered, [...speech, ...eventsFor(speech, passing)]);
+  }
+
+  if (!theirs.some((codec) => canEnd(codec, from))) return [];
+  const ours = preferred.filter((codec) => canEnd(codec, to));
+  const chosen = ours.find((codec) => spoken !== null && sameCodec(codec, spoken)) ?? ours[0];
+  if (chosen === undefined) return [];
+  const noise = offered.filter((codec) => isComfortNoise(codec) && codec.clockRate === chosen.clockRate).slice(0, 1);
+  return inOrder(offered, [withOwnParameters(chosen), ...noise, ...eventsFor([chosen], passing)]);
+}
+
+/** Whether we can be one end of a stream in this codec, so that another goes on at the other side. */
+export function canEnd(codec: Codec, { transcodable }: Pick<Leg, 'transcodable'>): boolean {
+  const name = codec.name.toLowerCase();
+  return transcodable.includes(name) && ownCodecs.some((own) => sameCodec(own, codec));
+}
+
+/** Of `offered`, the events with the clock of one of `speech`; where there are none, those with another. */
+function eventsFor(speech: readonly Codec[], offered: readonly Codec[]): readonly Codec[] {
+  const events = offered.filter(isTelephoneEvent).map(withOwnParameters);
+  const fitting = events.filter((event) => speech.some((codec) => codec.clockRate === event.clockRate));
+  return fitting.length > 0 ? fitting : events;
+}
+
+/** As we speak it: parameters say what their author can receive, and here that is we (RFC 3264 §6.1). */
+function withOwnParameters(codec: Codec): Codec {
+  return { ...codec, fmtp: ownCodecs.find((own) => sameCodec(own, codec))?.fmtp ?? null };
+}
+
+/** `chosen`, in the order in which they were offered. */
+function inOrder(offered: readonly Codec[], chosen: readonly Codec[]): readonly Codec[] {
+  const byKey = new Map(chosen.map((codec) => [codecKey(codec), codec]));
+  return offered.flatMap((codec) => {
+    const key = codecKey(codec);
+    const found = byKey.get(key);
+    byKey.delete(key);
+    return found === undefined ? [] : [found];
+  });
+}
