@@ -1,3 +1,4 @@
+export { type Impairment, impairmentOf, opinionScore } from './mos.ts';
 export {
   formatRtp,
   marker,
@@ -9,7 +10,17 @@ export {
   ssrc,
   timestamp,
 } from './packet.ts';
-export { rtcpKind } from './rtcp.ts';
+export { RoundTrip } from './round-trip.ts';
+export {
+  formatRtcp,
+  type NtpTime,
+  ntpShort,
+  ntpTime,
+  type ReportBlock,
+  type RtcpPacket,
+  readRtcp,
+  rtcpKind,
+} from './rtcp.ts';
 export { StreamStatistics } from './statistics.ts';
 export {
   digitEvent,

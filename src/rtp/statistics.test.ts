@@ -67,3 +67,9 @@ test('a change of source adds its losses to those before', () => {
   for (const sequence of [900, 902]) statistics.push(packet(sequence, sequence * 160, 2), sequence * 20, 8000);
   expect([statistics.packets, statistics.bytes, statistics.lost]).toEqual([5, 5 * 172, 3]);
 });
+
+test('gaps and duplicates are counted', () => {
+  const statistics = new StreamStatistics();
+  for (const sequence of [1, 2, 2, 5, 6]) statistics.push(packet(sequence, sequence * 160), sequence * 20, 8000);
+  expect(statistics).toMatchObject({ packets: 5, lost: 2, lossEvents: 1, duplicates: 1 });
+});

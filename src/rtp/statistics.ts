@@ -29,6 +29,16 @@ export class StreamStatistics {
     return this.#sequence.lost;
   }
 
+  /** Gaps in the sequence as they appeared: `lost` over it is the mean burst. */
+  get lossEvents(): number {
+    return this.#sequence.lossEvents;
+  }
+
+  /** Packets that had come before; `packets` counts them too. */
+  get duplicates(): number {
+    return this.#sequence.duplicates;
+  }
+
   /** Interarrival jitter in ms (RFC 3550 appendix A.8), null until two packets could be compared. */
   get jitterMs(): number | null {
     return this.#measured ? this.#jitter : null;
