@@ -160,6 +160,8 @@ export class PlainLeg {
       packetsReceived: this.#received.packets,
       packetsSent: this.#packetsSent,
       packetsLost: this.#received.lost,
+      lossEvents: this.#received.lossEvents,
+      duplicates: this.#received.duplicates,
       jitterMs: this.#received.jitterMs,
       bytesReceived: this.#received.bytes,
       bytesSent: this.#bytesSent,

@@ -53,6 +53,10 @@ export interface LegCounters {
   readonly packetsSent: number;
   /** Missing in what was received (RFC 3550 appendix A.3). */
   readonly packetsLost: number;
+  /** Gaps in what was received, as they appeared: with `packetsLost` the mean length of a burst of losses. */
+  readonly lossEvents: number;
+  /** Packets received that had come before. */
+  readonly duplicates: number;
   /** Of what was received (RFC 3550 appendix A.8); null while not measured. */
   readonly jitterMs: number | null;
   readonly bytesReceived: number;

@@ -263,12 +263,27 @@ describe.each(relays)('every relay: %s', (_, open) => {
   });
 
   describe('counters', () => {
+    test('tell packets that are missing, the gaps in which, and those that came twice, which hide no loss', async () => {
+      await using stage = setUp(open);
+      const { alice, portA, session, settle } = stage;
+      for (const sequenceNumber of [10, 11, 11, 14, 13, 20, 20, 21]) alice.speak(portA, { sequenceNumber });
+      await settle();
+      expect(session.counters()[0]).toMatchObject({
+        packetsReceived: 8,
+        packetsLost: 6,
+        lossEvents: 2,
+        duplicates: 2,
+      });
+    });
+
     test('begin with nothing, and what is not measured is null', async () => {
       await using stage = setUp(open);
       const nothing = {
         packetsReceived: 0,
         packetsSent: 0,
         packetsLost: 0,
+        lossEvents: 0,
+        duplicates: 0,
         jitterMs: null,
         bytesReceived: 0,
         bytesSent: 0,
