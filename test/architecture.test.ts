@@ -37,8 +37,9 @@ const house: Readonly<Record<string, Floor>> = {
   'sip/ua': { floors: ['base', ...sip.slice(0, 4)], node: ['crypto'] },
 
   // Media knows nothing of SIP.
-  sdp: { floors: ['base'], libraries: ['sdp-transform'] },
-  rtp: { floors: ['base'] },
+  rtp: { floors: ['base'], node: ['crypto'] },
+  // The keys of SRTP travel in session descriptions.
+  sdp: { floors: ['base', 'rtp'], libraries: ['sdp-transform'] },
   codec: { floors: ['base'] },
   media: { floors: ['base', 'sdp', 'rtp', 'codec'], node: ['dgram', 'fs/promises', 'net', 'path', 'worker_threads'] },
 

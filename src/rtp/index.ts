@@ -21,6 +21,7 @@ export {
   readRtcp,
   rtcpKind,
 } from './rtcp.ts';
+export type { SrtpKey, SrtpSuite } from './srtp-key.ts';
 export { StreamStatistics } from './statistics.ts';
 export {
   digitEvent,

@@ -1,3 +1,5 @@
+import { uint32 } from './bytes.ts';
+
 /** Bytes of an RTP header without CSRC list and extension (RFC 3550 section 5.1). */
 const rtpHeaderLength = 12;
 
@@ -10,13 +12,18 @@ export type PacketKind = 'rtp' | 'keepalive' | 'malformed';
  */
 export function rtpKind(bytes: Uint8Array): PacketKind {
   if (bytes.length === 0 || bytes[0]! < 4) return 'keepalive';
-  if (bytes.length < rtpHeaderLength || bytes[0]! >> 6 !== 2) return 'malformed';
+  return headerLength(bytes) < 0 ? 'malformed' : 'rtp';
+}
+
+/** Bytes of an RTP packet's header with its CSRC list and extension; -1 when it is none, or its header is cut off. */
+export function headerLength(bytes: Uint8Array): number {
+  if (bytes.length < rtpHeaderLength || bytes[0]! >> 6 !== 2) return -1;
   let length = rtpHeaderLength + 4 * (bytes[0]! & 0x0f);
   if ((bytes[0]! & 0x10) !== 0) {
-    if (bytes.length < length + 4) return 'malformed';
+    if (bytes.length < length + 4) return -1;
     length += 4 + 4 * ((bytes[length + 2]! << 8) | bytes[length + 3]!);
   }
-  return bytes.length < length ? 'malformed' : 'rtp';
+  return bytes.length < length ? -1 : length;
 }
 
 /** The payload type, 0 to 127, of an RTP packet. */
@@ -53,14 +60,9 @@ export function ssrc(packet: Uint8Array): number {
  * where the padding is longer than what there is (RFC 3550 §5.1).
  */
 export function rtpPayload(packet: Uint8Array): Uint8Array {
-  let start = rtpHeaderLength + 4 * (packet[0]! & 0x0f);
-  if ((packet[0]! & 0x10) !== 0) start += 4 + 4 * ((packet[start + 2]! << 8) | packet[start + 3]!);
+  const start = headerLength(packet);
   const padding = (packet[0]! & 0x20) === 0 ? 0 : packet[packet.length - 1]!;
   return packet.subarray(start, Math.max(start, packet.length - padding));
-}
-
-function uint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 /** An RTP packet to be written. */
