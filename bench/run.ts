@@ -2,6 +2,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { callInMemory } from './call.ts';
 import { type Figure, print } from './figures.ts';
+import { jitter } from './jitter.ts';
 import { callOverUdp, registration, relay } from './over-udp.ts';
 import { parser } from './parser.ts';
 import { transactions } from './transactions.ts';
@@ -12,6 +13,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   call: async () => [...(await callInMemory()), ...(await callOverUdp())],
   registration,
   relay,
+  jitter: async () => jitter(),
 };
 
 const asked = process.argv.slice(2);

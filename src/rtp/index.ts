@@ -1,3 +1,4 @@
+export { JitterBuffer, type JitterBufferOptions, type JitterBufferStatistics, type Playout } from './jitter-buffer.ts';
 export { type Impairment, impairmentOf, opinionScore } from './mos.ts';
 export {
   formatRtp,
