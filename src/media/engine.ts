@@ -24,6 +24,8 @@ export interface MediaSessionSpec {
 export interface MediaSessionUser {
   /** Neither side has been heard for `idleTimeout`. Told once, and again only after an `update`. */
   onIdle(): void;
+  /** A telephone event of `leg`'s phone that the other leg can't take: the key (`0`-`9`, `*`, `#`, `A`-`D`) and how long it was pressed. */
+  onDigit?(leg: 0 | 1, digit: string, durationMs: number): void;
 }
 
 /** What is known of one leg at the end. */
@@ -43,6 +45,8 @@ export interface MediaSession {
    * Throws where a port is not leased or serves another leg.
    */
   update(spec: MediaSessionSpec): void;
+  /** Sends a key to the phone of `leg` as a telephone event (RFC 4733); absent where only packets of phones are sent. */
+  digit?(leg: 0 | 1, digit: string, durationMs: number): void;
   /** Ends it; the ports stay leased until released. `done` may be called before `end` returns. */
   end(done: (summary: MediaSummary) => void): void;
   /** What has been counted so far, as far as is known; after the end, what had been counted by then. */

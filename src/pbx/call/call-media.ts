@@ -1,7 +1,17 @@
 import type { LegSummary, MediaSession, MediaSessionSpec } from '../../media/index.ts';
 import type { LegMedia } from '../events/index.ts';
 import type { CallContext } from './call-context.ts';
+import type { KeyPress } from './key-press.ts';
 import type { Leg } from './leg.ts';
+import type { Side } from './side.ts';
+
+/** Hears of the audio of a call. */
+export interface CallMediaUser {
+  /** Nothing has been heard of either phone for too long. */
+  onIdle(): void;
+  /** A key of one phone that the other can't be told as a telephone event. */
+  onKey(party: Side['party'], key: KeyPress): void;
+}
 
 const unmeasured: LegMedia = {
   packetsReceived: null,
@@ -15,13 +25,13 @@ const unmeasured: LegMedia = {
 export class CallMedia {
   readonly #context: CallContext;
   readonly #callId: string;
-  readonly #onIdle: () => void;
+  readonly #user: CallMediaUser;
   #session: MediaSession | null = null;
 
-  constructor(context: CallContext, callId: string, onIdle: () => void) {
+  constructor(context: CallContext, callId: string, user: CallMediaUser) {
     this.#context = context;
     this.#callId = callId;
-    this.#onIdle = onIdle;
+    this.#user = user;
   }
 
   /** Whether packets flow. */
@@ -42,7 +52,21 @@ export class CallMedia {
       idleTimeout: watched ? rtpTimeout : null,
     };
     if (this.#session) this.#session.update(spec);
-    else this.#session = this.#context.media.start(spec, { onIdle: this.#onIdle });
+    else this.#session = this.#start(spec);
+  }
+
+  #start(spec: MediaSessionSpec): MediaSession {
+    return this.#context.media.start(spec, {
+      onIdle: () => this.#user.onIdle(),
+      onDigit: (leg, digit, durationMs) => this.#user.onKey(leg === 0 ? 'caller' : 'callee', { digit, durationMs }),
+    });
+  }
+
+  /** Sends a key to a phone as a telephone event; false where that can't be done. */
+  press(party: Side['party'], { digit, durationMs }: KeyPress): boolean {
+    if (!this.#session?.digit) return false;
+    this.#session.digit(party === 'caller' ? 0 : 1, digit, durationMs);
+    return true;
   }
 
   /** Ends the relaying and tells what was counted of the caller and of the callee. */

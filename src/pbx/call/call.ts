@@ -66,9 +66,10 @@ export class Call implements CallHost {
     this.id = randomToken(options.context.random, 26);
     this.log = options.context.log.child({ call_id: this.id });
     this.record = new CallRecord({ callId: this.id, ...options.facts }, options.context, this.log);
-    this.media = new CallMedia(options.context, this.id, () =>
-      this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
-    );
+    this.media = new CallMedia(options.context, this.id, {
+      onIdle: () => this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
+      onKey: (party, key) => this.post({ name: 'key', run: () => this.#conversation?.onKey(party, key) }),
+    });
     this.#sessions = new SessionRefresh({
       context: this.context,
       log: this.log,
@@ -313,6 +314,7 @@ export class Call implements CallHost {
       callee,
       context: this.context,
       media: this.media,
+      log: this.log,
       end: (ending) => this.end(ending),
       refer: (from, remaining, transaction) => this.#refer(from, remaining, transaction),
     });

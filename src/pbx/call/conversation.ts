@@ -1,3 +1,4 @@
+import type { Log } from '../../base/index.ts';
 import { offerFor, type SessionDescription } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import { ContentType, SipError, type SipResponse } from '../../sip/message/index.ts';
@@ -8,6 +9,8 @@ import { presentableWithin } from './best-response.ts';
 import type { CallContext } from './call-context.ts';
 import type { CallMedia } from './call-media.ts';
 import { broken, hungUp } from './ending.ts';
+import { type KeyPress, keyPressOf } from './key-press.ts';
+import { KeyRelay } from './key-relay.ts';
 import { sdpBody, sdpOf } from './session-body.ts';
 import { answerHere, checkOfferAllowed, pending, SessionChange } from './session-change.ts';
 import { takeAnswer } from './session-refresh.ts';
@@ -31,12 +34,15 @@ export class Conversation {
   readonly #attempts = new Set<Attempt>();
   /** INFO and MESSAGE that wait for the other phone's answer. */
   readonly #relayed = new Set<ServerTransaction>();
+  /** Keys on their way to each side. */
+  readonly #keys: Readonly<Record<Side['party'], KeyRelay>>;
 
   constructor(options: {
     readonly caller: Side;
     readonly callee: Side;
     readonly context: CallContext;
     readonly media: CallMedia;
+    readonly log: Log;
     /** Ends the call. The side that `ending` names has hung up itself. */
     readonly end: (ending: Ending) => void;
     /** A phone wants the other to be connected with somebody else. */
@@ -48,6 +54,8 @@ export class Conversation {
     this.#media = options.media;
     this.#end = options.end;
     this.#refer = options.refer;
+    const keysTo = (side: Side): KeyRelay => new KeyRelay(side, options.context, options.log);
+    this.#keys = { caller: keysTo(this.caller), callee: keysTo(this.callee) };
   }
 
   /** Answers or passes on a request of one side. Throws SipError to refuse it. */
@@ -65,6 +73,8 @@ export class Conversation {
         if (transaction.request.body.length > 0) return this.#change(from, transaction);
         return answerWithin(userAgent, from.dialog, transaction);
       case 'INFO':
+        if (!this.#press(from, transaction)) this.#relay(from, transaction);
+        return;
       case 'MESSAGE':
         return this.#relay(from, transaction);
       case 'REFER':
@@ -94,6 +104,14 @@ export class Conversation {
       report.update({ onHold: leg.onHold });
     }
     this.#media.connect(this.caller.leg, this.callee.leg, true);
+    for (const { leg, party } of [this.caller, this.callee]) {
+      if (leg.negotiation.remote) this.#keys[party].check();
+    }
+  }
+
+  /** A key of one side was heard as a telephone event, which the other knows nothing of. */
+  onKey(party: Side['party'], key: KeyPress): void {
+    this.#keys[this.#other(this[party]).party].pass(key);
   }
 
   /**
@@ -145,6 +163,7 @@ export class Conversation {
   close(): void {
     for (const change of this.#changes) change.close();
     for (const attempt of this.#attempts) attempt.close();
+    for (const keys of Object.values(this.#keys)) keys.close();
     for (const transaction of this.#relayed) transaction.respond(this.#context.userAgent.response(transaction, 487));
     this.#relayed.clear();
   }
@@ -188,6 +207,16 @@ export class Conversation {
     }
   }
 
+  /** A key in an INFO of a phone that knows no telephone events becomes one for a phone that does (RFC 4733). */
+  #press(from: Side, transaction: ServerTransaction): boolean {
+    const to = this.#other(from);
+    if (from.leg.takesEvents || !to.leg.takesEvents) return false;
+    const key = keyPressOf(transaction.request);
+    if (key === null || !this.#media.press(to.party, key)) return false;
+    transaction.respond(this.#context.userAgent.response(transaction, 200));
+    return true;
+  }
+
   /** INFO and MESSAGE are the two phones' affair: the body is passed on as it is, and so is the answer. */
   #relay(from: Side, transaction: ServerTransaction): void {
     const { request } = transaction;
@@ -211,6 +240,7 @@ export class Conversation {
       {
         onResponse: (response) => {
           if (response.status < 200) return;
+          if (response.status >= 300 && keyPressOf(request)) this.#keys[to.party].refused(response.status);
           const waiting = this.#relayed.delete(transaction);
           if (waiting && response.status === 481) transaction.respond(userAgent.response(transaction, 481));
           // Whichever call the phone is in by now.

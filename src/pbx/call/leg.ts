@@ -1,5 +1,5 @@
 import type { MediaEngine, MediaLeg, PortPair, RemoteMedia } from '../../media/index.ts';
-import { type AudioStream, agreedCodecs, LegNegotiation } from '../../sdp/index.ts';
+import { type AudioStream, agreedCodecs, isTelephoneEvent, LegNegotiation } from '../../sdp/index.ts';
 import { SipError } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
@@ -59,9 +59,14 @@ export class Leg implements Disposable {
     return remote !== null && remote.direction !== 'sendrecv';
   }
 
+  /** Whether the phone takes keys as telephone events (RFC 4733). */
+  get takesEvents(): boolean {
+    return agreedCodecs(this.negotiation).some(isTelephoneEvent);
+  }
+
   /** The codec of speech to expect, as SDP names it. */
   get codec(): string | null {
-    const speech = agreedCodecs(this.negotiation).find(({ name }) => name.toLowerCase() !== 'telephone-event');
+    const speech = agreedCodecs(this.negotiation).find((codec) => !isTelephoneEvent(codec));
     return speech?.name ?? null;
   }
 
