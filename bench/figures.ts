@@ -5,6 +5,8 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   readonly settings: string;
+  /** What else has been measured with it, for the line of JSON. */
+  readonly details?: Readonly<Record<string, number | string | null>>;
 }
 
 /** CPU time of this process, user and system, in µs. */

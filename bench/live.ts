@@ -114,11 +114,11 @@ export class Live implements AsyncDisposable {
   }
 }
 
-/** Does `action` `rate` times a second for `seconds`, in steps of 5 ms. */
-export async function atRate(rate: number, seconds: number, action: () => void): Promise<void> {
+/** Does `action` `rate` times a second for `seconds`, in steps of 5 ms, or until it is told to stop. */
+export async function atRate(rate: number, seconds: number, action: () => void, stop?: AbortSignal): Promise<void> {
   const started = performance.now();
   let done = 0;
-  while (done < rate * seconds) {
+  while (done < rate * seconds && !stop?.aborted) {
     const due = Math.min(rate * seconds, (rate * (performance.now() - started)) / 1000);
     for (; done < due; done++) action();
     await sleep(5);

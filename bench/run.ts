@@ -1,11 +1,24 @@
-// npm run bench [-- part ...]: what things cost here, in CPU time.
+// npm run bench [-- part ...]: what things cost here, in CPU time. For media: [--seconds N] [--calls N,N] [--engine
+// NAME,NAME] [--soak SECONDS].
 import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { callInMemory } from './call.ts';
 import { type Figure, print } from './figures.ts';
 import { jitter } from './jitter.ts';
+import { media } from './media/media.ts';
 import { callOverUdp, registration, relay } from './over-udp.ts';
 import { parser } from './parser.ts';
 import { transactions } from './transactions.ts';
+
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '3' },
+    calls: { type: 'string', default: '' },
+    engine: { type: 'string', default: '' },
+    soak: { type: 'string' },
+  },
+});
 
 const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   parser: async () => parser(),
@@ -14,9 +27,15 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   registration,
   relay,
   jitter: async () => jitter(),
+  media: () =>
+    media({
+      seconds: Number(values.seconds),
+      calls: listed(values.calls).map(Number),
+      engines: listed(values.engine),
+      soak: values.soak === undefined ? null : Number(values.soak),
+    }),
 };
 
-const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !Object.hasOwn(parts, name));
 if (unknown.length > 0) {
   process.stderr.write(`${unknown.join(', ')}: no such part; there are ${Object.keys(parts).join(', ')}\n`);
@@ -30,3 +49,7 @@ for (const [name, measure] of Object.entries(parts)) {
   figures.push(...(await measure()));
 }
 print(figures);
+
+function listed(text: string): readonly string[] {
+  return text.split(',').filter((word) => word !== '');
+}

@@ -15,6 +15,7 @@ const packages = {
   svmap: 'sipvicious',
   svwar: 'sipvicious',
   svcrack: 'sipvicious',
+  'g++': 'g++ libssl-dev',
 } as const;
 
 export type Tool = keyof typeof packages;

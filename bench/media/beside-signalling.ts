@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Figure } from '../figures.ts';
+import { atRate, Live } from '../live.ts';
+import { asFigure } from './matrix.ts';
+import { type Contender, run } from './run.ts';
+import { loopback } from './site.ts';
+
+const calls = 500;
+const rate = 200;
+
+/** The same while an exchange beside it sets up and tears down calls as fast as in the benchmark of calls. */
+export async function besideSignalling(contenders: readonly Contender[], seconds: number): Promise<readonly Figure[]> {
+  await using live = await Live.start('none');
+  const phones = await live.phones({
+    media: { address: '127.0.0.1', port: 4000 },
+    onAnswer: (hangUp) => setTimeout(hangUp, 100),
+  });
+  phones.register('1002');
+  await sleep(300);
+  const figures: Figure[] = [];
+  for (const contender of contenders) {
+    const name = `${contender.name}, ${calls} calls, beside ${rate} calls/s`;
+    process.stdout.write(`  ${name} ...`);
+    const stop = new AbortController();
+    const load = atRate(rate, 600, () => phones.call(), stop.signal);
+    const [begun, cpu] = [phones.counts.ended, await live.cpuMicros()];
+    const started = performance.now();
+    const result = await run({ site: loopback, contender, calls, seconds });
+    const cores = ((await live.cpuMicros()) - cpu) / 1000 / (performance.now() - started);
+    stop.abort();
+    await load;
+    const figure = asFigure(name, contender, calls, result);
+    const set = Math.round((1000 * (phones.counts.ended - begun)) / (performance.now() - started));
+    const settings = `${figure.settings}; exchange ${cores.toFixed(2)} cores, ${set} calls/s`;
+    process.stdout.write(` ${settings}\n`);
+    figures.push({
+      ...figure,
+      settings,
+      details: { ...figure.details, signalling_cores: cores, signalling_rate: set },
+    });
+  }
+  return figures;
+}

@@ -1,0 +1,94 @@
+import type { Figure } from '../figures.ts';
+import { type Contender, type Run, run } from './run.ts';
+import type { Site } from './site.ts';
+
+export interface MatrixOptions {
+  readonly site: Site;
+  readonly calls: readonly number[];
+  readonly contenders: readonly Contender[];
+  readonly seconds: number;
+}
+
+/** Everybody in turn at each number of calls, so that what else the machine does meets all alike. */
+export async function matrix({ site, calls, contenders, seconds }: MatrixOptions): Promise<readonly Figure[]> {
+  const figures: Figure[] = [];
+  for (const count of calls) {
+    for (const contender of contenders) {
+      const name = `${contender.name}, ${count} calls, ${site.name}`;
+      process.stdout.write(`  ${name} ...`);
+      const figure = asFigure(name, contender, count, await run({ site, contender, calls: count, seconds }));
+      process.stdout.write(` ${figure.value.toFixed(2)} ${figure.unit}; ${figure.settings}\n`);
+      figures.push(figure);
+    }
+  }
+  return figures;
+}
+
+/** CPU time for each packet that has come through; without an engine, that of the generator itself. */
+export function asFigure(name: string, contender: Contender, calls: number, run: Run): Figure {
+  const { sent, lost, received, seconds, latency, lateness } = run;
+  const alone = contender.engine === null;
+  const cpu = alone ? run.ownCpuSeconds : run.mediaCpuSeconds;
+  const cores = (cpuSeconds: number): string => (cpuSeconds / seconds).toFixed(2);
+  const bytesPerCall = run.held === null ? null : (run.held.during.bytes - run.held.before.bytes) / calls;
+  const doubts = doubtsAbout(run);
+  const words = [
+    `${lost} of ${sent} lost`,
+    `one way p50 ${micros(latency.p50)}, p99 ${micros(latency.p99)}`,
+    alone ? 'the generator to itself' : `${cores(cpu)} cores, generator ${cores(run.ownCpuSeconds)}`,
+    ...(bytesPerCall === null ? [] : [`${(bytesPerCall / 1e6).toFixed(3)} MB a call`]),
+    ...(doubts.length > 0 ? [`NOT TO BE TRUSTED: ${doubts.join(', ')}`] : []),
+  ];
+  return {
+    part: 'media',
+    what: name,
+    value: (1e6 * cpu) / received,
+    unit: 'µs CPU a packet',
+    settings: words.join('; '),
+    details: {
+      contender: contender.name,
+      calls,
+      seconds,
+      sent,
+      lost,
+      lost_in_warmup: run.lostBefore,
+      duplicates: run.duplicates,
+      reordered: run.reordered,
+      wrong: run.wrong,
+      latency_p50_us: latency.p50,
+      latency_p99_us: latency.p99,
+      latency_p999_us: latency.p999,
+      latency_max_us: latency.max,
+      media_cpu_s: run.mediaCpuSeconds,
+      control_cpu_s: run.controlCpuSeconds,
+      generator_cpu_s: run.ownCpuSeconds,
+      others_cores: coresOfOthers(run),
+      generator_lateness_p99_us: lateness.p99,
+      generator_realtime: String(run.realtime),
+      bytes_per_call: bytesPerCall,
+      doubts: doubts.join(', '),
+    },
+  };
+}
+
+/** Why the generator, and not what it measures, may be what the figures show. */
+function doubtsAbout(run: Run): readonly string[] {
+  const { lateness, ownDrops, unsent, seconds, ownCpuSeconds } = run;
+  const others = coresOfOthers(run);
+  return [
+    ...(others > 0.2 ? [`others used ${others.toFixed(2)} cores`] : []),
+    ...(lateness.p99 > 2000 ? [`the generator was late (p99 ${micros(lateness.p99)})`] : []),
+    ...(ownDrops > 0 ? [`it let ${ownDrops} packets drop`] : []),
+    ...(unsent > 0 ? [`it could not send ${unsent}`] : []),
+    ...(ownCpuSeconds > 0.9 * seconds ? ['it had no time to spare'] : []),
+  ];
+}
+
+function coresOfOthers(run: Run): number {
+  const { machineCpuSeconds, ownCpuSeconds, mediaCpuSeconds, controlCpuSeconds, seconds } = run;
+  return Math.max(0, machineCpuSeconds - ownCpuSeconds - mediaCpuSeconds - controlCpuSeconds) / seconds;
+}
+
+function micros(value: number): string {
+  return value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(1)} ms`;
+}
