@@ -3,7 +3,7 @@ import type { LegCounters, MediaTotals, PortPair, RelayLegSpec } from './relay.t
 
 /** One end of a session, as its dialog has agreed on it: plain data. */
 export interface MediaLeg
-  extends Pick<RelayLegSpec, 'port' | 'remote' | 'signalling' | 'send' | 'generation' | 'rtcpMux'> {
+  extends Pick<RelayLegSpec, 'port' | 'remote' | 'signalling' | 'send' | 'generation' | 'rtcpMux' | 'srtp'> {
   /** What was agreed with the phone, the codec to expect first; events and comfort noise are among them. */
   readonly codecs: readonly AgreedCodec[];
   /** ms of audio in a packet that the phone wants to receive; null: it has not said. */

@@ -112,11 +112,15 @@ export class Latch {
       this.#rtcpHeardAt = now;
       return true;
     }
-    const isExpected = from.address === this.#learned?.address || this.#expects(from.address);
-    if (!isExpected || (learned !== null && now - this.#rtcpHeardAt < silence)) return false;
+    if (!this.knows(from) || (learned !== null && now - this.#rtcpHeardAt < silence)) return false;
     this.#learnedRtcp = { address: from.address, port: from.port };
     this.#rtcpHeardAt = now;
     return true;
+  }
+
+  /** Whether a packet from this IP may be taken for the leg's although it proves nothing. */
+  knows({ address }: Address): boolean {
+    return address === this.#learned?.address || this.#expects(address);
   }
 
   #trustIn(from: Address): number {

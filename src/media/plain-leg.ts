@@ -3,12 +3,17 @@ import {
   payloadType,
   rtcpKind,
   rtpKind,
+  type SrtpParameters,
+  type SrtpReceiver,
+  type SrtpRefusal,
+  type SrtpSender,
   StreamStatistics,
   sequenceNumber,
   setPayloadType,
   ssrc,
 } from '../rtp/index.ts';
 import { Latch } from './latch.ts';
+import type { PortSrtp } from './port-srtp.ts';
 import type { LegCounters, PortPair, RelayLegSpec, RemoteMedia } from './relay.ts';
 import type { DatagramPort } from './sockets.ts';
 
@@ -19,6 +24,7 @@ export interface OpenPorts {
   readonly pair: PortPair;
   readonly rtp: DatagramPort;
   readonly rtcp: DatagramPort;
+  readonly srtp: PortSrtp;
   user: PlainLeg | null;
 }
 
@@ -40,7 +46,8 @@ export interface LegHost {
 
 /**
  * One side of a relay: takes what arrives on its ports, if it comes from the leg's source, and has the other side send
- * it. Nothing is allocated per packet; the received bytes themselves are sent on.
+ * it. Nothing is allocated per packet; the received bytes themselves are sent on,
+ * where they are not to be encrypted.
  */
 export class PlainLeg {
   readonly #host: LegHost;
@@ -51,6 +58,9 @@ export class PlainLeg {
   #spec: RelayLegSpec | null;
   #ports: OpenPorts | null = null;
   #peer: PlainLeg | null = null;
+  /** Null where the leg is plain. */
+  #receiver: SrtpReceiver | null = null;
+  #sender: SrtpSender | null = null;
 
   #packetsSent = 0;
   #bytesSent = 0;
@@ -61,6 +71,8 @@ export class PlainLeg {
   #undeliverable = 0;
   #rtcpReceived = 0;
   #rtcpSent = 0;
+  #authenticationFailures = 0;
+  #replayed = 0;
   #strangerAddress = '';
   #strangerPort = 0;
 
@@ -87,8 +99,10 @@ export class PlainLeg {
     }
   }
 
-  /** Receives and sends there from now on; null: nowhere. */
-  moveTo(ports: OpenPorts | null): void {
+  /** Receives and sends there from now on, with these keys; null: nowhere. */
+  moveTo(ports: OpenPorts | null, srtp: SrtpParameters | null = null): void {
+    this.#receiver = ports && srtp && ports.srtp.receiver(srtp);
+    this.#sender = ports && srtp && ports.srtp.sender(srtp);
     // The other leg may already be on what was ours: legs may change places.
     if (this.#ports?.user === this) this.#ports.user = null;
     this.#ports = ports;
@@ -96,18 +110,20 @@ export class PlainLeg {
   }
 
   /** A datagram on the RTP port. */
-  onRtp(packet: Uint8Array, from: Address): void {
+  onRtp(datagram: Uint8Array, from: Address): void {
     const spec = this.#spec;
     if (spec === null) return;
-    if (spec.rtcpMux && rtcpKind(packet) === 'rtcp') {
-      this.onRtcp(packet, from);
+    if (spec.rtcpMux && rtcpKind(datagram) === 'rtcp') {
+      this.onRtcp(datagram, from);
       return;
     }
-    const kind = rtpKind(packet);
+    const kind = rtpKind(datagram);
     if (kind !== 'rtp') {
       if (kind === 'malformed') this.#malformed++;
       return;
     }
+    const packet = this.#receiver === null ? datagram : this.#opened(this.#receiver.unprotectRtp(datagram), from);
+    if (packet === null) return;
     const now = this.#host.clock.now();
     const type = payloadType(packet);
     const typeToSend = spec.payloadTypes.get(type);
@@ -130,14 +146,16 @@ export class PlainLeg {
   }
 
   /** A datagram on the RTCP port, or RTCP on the RTP port. */
-  onRtcp(packet: Uint8Array, from: Address): void {
+  onRtcp(datagram: Uint8Array, from: Address): void {
     const spec = this.#spec;
     if (spec === null) return;
-    const kind = rtcpKind(packet);
+    const kind = rtcpKind(datagram);
     if (kind !== 'rtcp') {
       if (kind === 'malformed') this.#malformed++;
       return;
     }
+    const packet = this.#receiver === null ? datagram : this.#opened(this.#receiver.unprotectRtcp(datagram), from);
+    if (packet === null) return;
     const now = this.#host.clock.now();
     if (!this.#latch.acceptRtcp(from, now)) {
       this.#drop(from);
@@ -174,6 +192,8 @@ export class PlainLeg {
       latched: this.#latch.learned,
       rtcpReceived: this.#rtcpReceived,
       rtcpSent: this.#rtcpSent,
+      authenticationFailures: this.#authenticationFailures,
+      replayed: this.#replayed,
       tapDropped: 0, // what this relay hands over is taken at once
     };
   }
@@ -189,7 +209,12 @@ export class PlainLeg {
       this.#undeliverable++;
       return;
     }
-    this.#ports.rtp.send(packet, to);
+    const datagram = this.#sender === null ? packet : this.#sender.protectRtp(packet);
+    if (datagram === null) {
+      this.#undeliverable++;
+      return;
+    }
+    this.#ports.rtp.send(datagram, to);
     this.#packetsSent++;
     this.#bytesSent += packet.length;
   }
@@ -200,8 +225,10 @@ export class PlainLeg {
     const to = shared ? this.#latch.rtpTarget : this.#latch.rtcpTarget;
     const learned = shared ? this.#latch.learned !== null : this.#latch.hasLearnedRtcp;
     if (this.#ports === null || to === null || this.#comesBack(to, learned)) return;
+    const datagram = this.#sender === null ? packet : this.#sender.protectRtcp(packet);
+    if (datagram === null) return;
     const port = shared ? this.#ports.rtp : this.#ports.rtcp;
-    port.send(packet, to);
+    port.send(datagram, to);
     this.#rtcpSent++;
   }
 
@@ -213,6 +240,19 @@ export class PlainLeg {
   #comesBack(to: Address, learned: boolean): boolean {
     const own = this.#host.portsAt(to);
     return own !== null && (!learned || (own.user?.sendsTo(this.#ports) ?? false));
+  }
+
+  /**
+   * The packet that was in the datagram, before anything is learned from it; null where it was none of the phone's.
+   * Who is not expected is a stranger, whatever its packets are.
+   */
+  #opened(outcome: Uint8Array | SrtpRefusal, from: Address): Uint8Array | null {
+    if (typeof outcome !== 'string') return outcome;
+    if (!this.#latch.knows(from)) this.#drop(from);
+    else if (outcome === 'replayed') this.#replayed++;
+    else if (outcome === 'unauthentic') this.#authenticationFailures++;
+    else this.#malformed++;
+    return null;
   }
 
   #drop(from: Address): void {

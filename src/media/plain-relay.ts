@@ -1,6 +1,7 @@
 import { type Address, type Clock, sameAddress } from '../base/index.ts';
 import type { OpenPorts } from './plain-leg.ts';
 import { PlainSession, type SessionHost } from './plain-session.ts';
+import { PortSrtp } from './port-srtp.ts';
 import type {
   LegCounters,
   MediaTotals,
@@ -96,7 +97,7 @@ export class PlainRelay implements Relay {
     if (rtp === null) return null;
     const above = { address, port: port + 1 };
     const rtcp = this.#sockets.open(above, (bytes, from) => opened?.user?.onRtcp(bytes, from));
-    if (rtcp) opened = { pair: { address, port }, rtp, rtcp, user: null };
+    if (rtcp) opened = { pair: { address, port }, rtp, rtcp, srtp: new PortSrtp(), user: null };
     else rtp.close();
     return opened;
   }

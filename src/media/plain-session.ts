@@ -76,8 +76,8 @@ export class PlainSession implements RelaySession {
         throw new Error(`session ${spec.id}: port ${ports.pair.port} serves another session`);
       }
     }
-    this.#legs[0].moveTo(a ?? null);
-    this.#legs[1].moveTo(b ?? null);
+    this.#legs[0].moveTo(a ?? null, spec.legs[0].srtp);
+    this.#legs[1].moveTo(b ?? null, spec.legs[1]?.srtp);
   }
 
   /** Silence counts from now. */

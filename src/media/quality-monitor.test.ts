@@ -23,6 +23,8 @@ const idle: LegCounters = {
   rtcpReceived: 0,
   rtcpSent: 0,
   tapDropped: 0,
+  authenticationFailures: 0,
+  replayed: 0,
 };
 
 const pcmu: Codec = { payloadType: 0, name: 'PCMU', clockRate: 8000, channels: 1, fmtp: null };

@@ -1,4 +1,5 @@
 import type { Address } from '../base/index.ts';
+import type { SrtpParameters } from '../rtp/index.ts';
 
 /** One even RTP port and the odd RTCP port above it, bound to one local address. */
 export interface PortPair {
@@ -45,6 +46,11 @@ export interface RelayLegSpec {
   readonly rtcpMux?: boolean;
   /** RTCP received on this leg does not go to the other leg. The user gets a copy either way. */
   readonly rtcpTaken?: boolean;
+  /**
+   * The keys of this leg, whose packets are then encrypted both ways, RTP and RTCP (RFC 3711); null: plain. While the
+   * keys of a port stay the same, its cryptographic contexts go on, in the next session too.
+   */
+  readonly srtp?: SrtpParameters | null;
 }
 
 /** What has been counted on one leg since its session began. "Received" is what came from the leg's own source. */
@@ -69,7 +75,7 @@ export interface LegCounters {
   readonly unmapped: number;
   /** Dropped: was to be sent to this leg while its `send` was false. */
   readonly held: number;
-  /** Dropped: was to be sent to this leg while no usable address was known. */
+  /** Dropped: was to be sent to this leg while no usable address was known, or encrypted for a second time. */
   readonly undeliverable: number;
   readonly lastStranger: Address | null;
   /** The source that the leg's media comes from, once it is known. */
@@ -78,6 +84,10 @@ export interface LegCounters {
   readonly rtcpSent: number;
   /** Packets for the user, taken or copied, that were dropped because it was too slow. */
   readonly tapDropped: number;
+  /** Dropped: SRTP or SRTCP from the leg's own source or an expected one, under another key, or altered. */
+  readonly authenticationFailures: number;
+  /** Dropped: SRTP or SRTCP that has been received before, or is too old to tell. */
+  readonly replayed: number;
 }
 
 /** Which leg of a session: the first or the second. */
@@ -106,7 +116,7 @@ export interface RelayUser {
 export interface RelaySession {
   /**
    * Replaces both legs. A changed remote arms that leg's latch again; a changed port moves the leg there; counters go on.
-   * Throws where a port is not open or serves another leg.
+   * Throws where a port is not open or serves another leg, or a key has not the length of its suite.
    */
   update(spec: RelaySpec): void;
   /**
@@ -138,7 +148,7 @@ export interface Relay {
   open(pair: PortPair): 'opened' | OpenFailure;
   /** Closes both ports, even under a running session. Harmless when they are not open. */
   shut(pair: PortPair): void;
-  /** Throws where a port is not open or serves another leg. */
+  /** Throws where a port is not open or serves another leg, or a key has not the length of its suite. */
   start(spec: RelaySpec, user: RelayUser): RelaySession;
   totals(): MediaTotals;
   /** Ends every session without a word to its user and closes every port; nothing can be opened any more. */

@@ -22,7 +22,8 @@ export {
   readRtcp,
   rtcpKind,
 } from './rtcp.ts';
-export type { SrtpKey, SrtpSuite } from './srtp-key.ts';
+export { SrtpReceiver, type SrtpRefusal, SrtpSender } from './srtp.ts';
+export { type SrtpKey, type SrtpParameters, type SrtpSuite, sameSrtpKey } from './srtp-key.ts';
 export { StreamStatistics } from './statistics.ts';
 export {
   digitEvent,

@@ -10,6 +10,14 @@ export interface SrtpKey {
   readonly key: Uint8Array;
 }
 
+/** The two keys of one leg. */
+export interface SrtpParameters {
+  /** What the phone encrypts with. */
+  readonly receive: SrtpKey;
+  /** What we encrypt with. */
+  readonly send: SrtpKey;
+}
+
 /** Lengths in bytes. Whatever the suite, AES-CM authenticates RTCP with 80 bits (RFC 4568 section 6.2.2). */
 const suites = {
   AES_CM_128_HMAC_SHA1_80: { cipher: 'AES-CM', keyLength: 16, saltLength: 14, rtpTagLength: 10 },

@@ -297,6 +297,8 @@ describe.each(relays)('every relay: %s', (_, open) => {
         rtcpReceived: 0,
         rtcpSent: 0,
         tapDropped: 0,
+        authenticationFailures: 0,
+        replayed: 0,
       };
       expect(stage.session.counters()).toEqual([nothing, nothing]);
     });
