@@ -14,5 +14,15 @@
         ['OS=="linux"', { 'sources': ['src/binding.cc'] }, { 'type': 'none' }],
       ],
     },
+    {
+      # The codec Opus, with what @evan/opus leaves out; that takes over where libopus cannot be linked in.
+      'target_name': 'opus',
+      'conditions': [
+        ['OS=="linux" and "<!(node has-library.js opus/opus.h libopus.a opus/stderr.cc)"=="1"', {
+          'sources': ['opus/opus.cc', 'opus/stderr.cc'],
+          'libraries': ['-l:libopus.a'],
+        }, { 'type': 'none' }],
+      ],
+    },
   ],
 }

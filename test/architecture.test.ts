@@ -40,7 +40,8 @@ const house: Readonly<Record<string, Floor>> = {
   rtp: { floors: ['base'], node: ['crypto'] },
   // The keys of SRTP travel in session descriptions.
   sdp: { floors: ['base', 'rtp'], libraries: ['sdp-transform'] },
-  codec: { floors: ['base'] },
+  // Opus is in a binary, which is loaded by require.
+  codec: { floors: ['base'], node: ['module'], libraries: ['@evan/opus'] },
   media: { floors: ['base', 'sdp', 'rtp', 'codec'], node: ['dgram', 'fs/promises', 'net', 'path', 'worker_threads'] },
 
   // The exchange.

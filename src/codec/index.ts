@@ -1,3 +1,11 @@
 export { type AudioDecoder, type AudioEncoder, CodecError, type CodecSpec } from './codec.ts';
-export { canCode, createDecoder, createEncoder, type DecoderOptions, type EncoderOptions } from './create.ts';
+export {
+  canCode,
+  createDecoder,
+  createEncoder,
+  type DecoderOptions,
+  type EncoderOptions,
+  packetLength,
+} from './create.ts';
+export { type OpusImplementation, opusImplementation } from './opus-library.ts';
 export { Resampler } from './resampler.ts';

@@ -124,6 +124,39 @@ export function power(samples: Int16Array): number {
   return decibels(energy / samples.length / 32_768 ** 2);
 }
 
+/** Borders in Hz of the bands that tell voices apart. */
+const bands = [200, 400, 600, 900, 1300, 1800, 2500, 3300] as const;
+
+/** Power of samples in dB in each of seven bands between 200 and 3300 Hz. */
+export function bandLevels(samples: Int16Array, rate: number): readonly number[] {
+  const length = rate / 50;
+  const window = Float64Array.from({ length }, (_, i) => Math.sin((Math.PI * i) / length) ** 2);
+  const weighed = new Float64Array(length);
+  const levels = bands.slice(1).map(() => 1e-9);
+  for (let start = 0; start + length <= samples.length; start += length) {
+    for (let i = 0; i < length; i++) weighed[i] = samples[start + i]! * window[i]!;
+    let band = 0;
+    for (let hz = 200; hz < 3300; hz += 50) {
+      if (hz >= bands[band + 1]!) band++;
+      levels[band]! += powerAt(hz, weighed, rate) / length / samples.length / 32_768 ** 2;
+    }
+  }
+  return levels.map(decibels);
+}
+
+/** By the algorithm of Goertzel. */
+function powerAt(hz: number, samples: Float64Array, rate: number): number {
+  const turn = 2 * Math.cos((2 * Math.PI * hz) / rate);
+  let last = 0;
+  let before = 0;
+  for (const sample of samples) {
+    const next = sample + turn * last - before;
+    before = last;
+    last = next;
+  }
+  return last * last + before * before - turn * last * before;
+}
+
 /** A ratio of powers in dB. */
 function decibels(ratio: number): number {
   return 10 * Math.log10(ratio);
