@@ -42,7 +42,10 @@ const house: Readonly<Record<string, Floor>> = {
   sdp: { floors: ['base', 'rtp'], libraries: ['sdp-transform'] },
   // Opus is in a binary, which is loaded by require.
   codec: { floors: ['base'], node: ['module'], libraries: ['@evan/opus'] },
-  media: { floors: ['base', 'sdp', 'rtp', 'codec'], node: ['dgram', 'fs/promises', 'net', 'path', 'worker_threads'] },
+  media: {
+    floors: ['base', 'sdp', 'rtp', 'codec'],
+    node: ['dgram', 'fs/promises', 'net', 'path', 'stream', 'v8'],
+  },
 
   // The exchange.
   'pbx/events': { floors: ['base'] },

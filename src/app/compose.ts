@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import { type Address, type Clock, formatAddress, type Log, SystemClock, systemRandom } from '../base/index.ts';
 import { HttpServer, type Readiness } from '../http/index.ts';
-import { DgramSockets, LocalEngine, type MediaEngine, PlainRelay } from '../media/index.ts';
+import type { MediaEngine } from '../media/index.ts';
 import {
   CdrWriter,
   HttpPoster,
@@ -28,6 +28,7 @@ import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
 import { drain } from './drain.ts';
 import { Exchange } from './exchange.ts';
+import { mediaWorkers } from './media-processes.ts';
 import { advertiseFor } from './own-address.ts';
 
 /** What a running exchange is asked by the process around it. */
@@ -77,24 +78,16 @@ export async function compose({
   const random = systemRandom;
   opened.defer(() => store.close());
 
-  const relay = new PlainRelay({
-    sockets: new DgramSockets(),
+  const workers = mediaWorkers(config, {
     clock,
-    ownAddresses: [config.media.advertised_ip, config.sip.advertised_ip].filter((address) => address !== null),
+    random,
+    log: log.child({ logger: 'media' }),
+    onWorkerLost: (worker, reason) =>
+      exchange.events.publish({ type: 'media.worker_lost', at: clock.wall(), worker, reason }),
   });
-  const media = opened.adopt(
-    new LocalEngine({
-      relay,
-      name: 'plain-relay',
-      ports: config.media.port_pool,
-      clock,
-      random,
-      log: log.child({ logger: 'media' }),
-    }),
-    (engine) => engine.close(),
-  );
+  const media = opened.adopt(workers, (engine) => engine.close());
   const transports = transportsOf(config, clock, log);
-  const exchange = new Exchange({
+  const exchange: Exchange = new Exchange({
     config,
     version,
     clock,
@@ -170,6 +163,7 @@ export async function compose({
   opened.defer(() => http.close());
   await http.listen();
 
+  await media.ready();
   opened.defer(() => exchange.stop());
   await exchange.start();
   for (const extension of firstExtensions) exchange.directory.enrol(extension);

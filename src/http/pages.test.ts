@@ -15,7 +15,7 @@ const status: ExchangeStatus = {
   bans: 1,
   calls: { IDLE: 0, RINGING: 1, ACTIVE: 4, TERMINATING: 0 },
   port_pool: { total: 10_000, in_use: 20, utilization: 0.2 },
-  media_workers: [{ name: 'main', state: 'running', sessions: 5 }],
+  media_workers: [{ name: 'main', state: 'running', sessions: 5, restarts: 0 }],
 };
 const stats: Stats = {
   active_calls: 5,

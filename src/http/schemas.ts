@@ -34,7 +34,7 @@ export const statusSchema = z.object({
   bans: count.describe('sources that are banned now'),
   calls: z.object({ IDLE: count, RINGING: count, ACTIVE: count, TERMINATING: count }).describe('calls by state'),
   port_pool: portPool,
-  media_workers: z.array(z.object({ name: z.string(), state: z.string(), sessions: count })),
+  media_workers: z.array(z.object({ name: z.string(), state: z.string(), sessions: count, restarts: count })),
 });
 
 /** `GET /api/stats` */

@@ -26,6 +26,8 @@ export interface MediaSessionUser {
   onIdle(): void;
   /** A telephone event of `leg`'s phone that the other leg can't take: the key (`0`-`9`, `*`, `#`, `A`-`D`) and how long it was pressed. */
   onDigit?(leg: 0 | 1, digit: string, durationMs: number): void;
+  /** What carried it has died: nothing more is heard of this session, and it is to be ended. */
+  onLost?(reason: string): void;
 }
 
 /** What is known of one leg at the end. */
@@ -58,6 +60,8 @@ export interface MediaWorker {
   readonly name: string;
   readonly state: 'running' | 'starting' | 'down';
   readonly sessions: number;
+  /** How often it has been started again. */
+  readonly restarts: number;
 }
 
 /** What calls know of media, in this process or in others. One contract test holds for all. */

@@ -10,6 +10,7 @@ export type {
   MediaWorker,
 } from './engine.ts';
 export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
+export { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
 export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
@@ -29,3 +30,6 @@ export type {
 } from './relay.ts';
 export type { DatagramPort, MediaSockets } from './sockets.ts';
 export type { CreateRecordingFile } from './sound/recording-file.ts';
+export { WorkerEngine, type WorkerEngineOptions } from './worker/worker-engine.ts';
+export type { WorkerProcess } from './worker/worker-link.ts';
+export { WorkerServer, type WorkerServerOptions } from './worker/worker-server.ts';

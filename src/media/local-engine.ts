@@ -1,24 +1,25 @@
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from './engine.ts';
-import { LocalSession } from './local-session.ts';
+import { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 import { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 import type { MediaTotals, PortPair, Relay } from './relay.ts';
 
-export interface LocalEngineOptions extends PortLeasesOptions {
+export interface LocalEngineOptions extends PortLeasesOptions, MediaSessionsOptions {
   readonly relay: Relay;
   /** What the status page calls it. */
   readonly name: string;
 }
 
-/** The media engine inside this process: a relay, and what the relay does not do of itself. */
+/** The media engine inside this process. */
 export class LocalEngine implements MediaEngine {
   readonly #relay: Relay;
   readonly #ports: PortLeases;
+  readonly #sessions: MediaSessions;
   readonly #name: string;
-  #sessions = 0;
 
   constructor(options: LocalEngineOptions) {
     this.#relay = options.relay;
     this.#ports = new PortLeases(options);
+    this.#sessions = new MediaSessions(options);
     this.#name = options.name;
   }
 
@@ -31,9 +32,7 @@ export class LocalEngine implements MediaEngine {
   }
 
   start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
-    const session = new LocalSession(spec, user, this.#relay, () => this.#sessions--);
-    this.#sessions++;
-    return session;
+    return this.#sessions.start(spec, user);
   }
 
   usage(): { readonly total: number; readonly inUse: number } {
@@ -45,7 +44,7 @@ export class LocalEngine implements MediaEngine {
   }
 
   workers(): readonly MediaWorker[] {
-    return [{ name: this.#name, state: 'running', sessions: this.#sessions }];
+    return [{ name: this.#name, state: 'running', sessions: this.#sessions.count, restarts: 0 }];
   }
 
   async close(): Promise<void> {

@@ -61,9 +61,19 @@ export class PortPool {
         this.#inUse.add(port);
         return opened;
       }
-      this.#skipped++;
-      this.#resting.push({ port, until: this.#clock.now() + rest });
+      this.#rest(port);
     }
+  }
+
+  /** How many pairs can be had without cutting a quarantine short. */
+  get free(): number {
+    this.#awake();
+    return this.#free.length;
+  }
+
+  /** A port that has been taken is found in the hands of another program: it is left alone for a while. */
+  reject(port: number): void {
+    if (this.#inUse.delete(port)) this.#rest(port);
   }
 
   /** Gives a port back, into quarantine. Harmless when it is not in use. */
@@ -74,6 +84,11 @@ export class PortPool {
   /** In ports, two to a pair; ports in quarantine are not in use. */
   usage(): { readonly total: number; readonly inUse: number } {
     return { total: 2 * this.#pairs, inUse: 2 * this.#inUse.size };
+  }
+
+  #rest(port: number): void {
+    this.#skipped++;
+    this.#resting.push({ port, until: this.#clock.now() + rest });
   }
 
   #awake(): void {

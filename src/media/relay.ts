@@ -154,3 +154,38 @@ export interface Relay {
   /** Ends every session without a word to its user and closes every port; nothing can be opened any more. */
   close(): Promise<void>;
 }
+
+/** What was counted where nothing has happened. */
+export const noCounters: LegCounters = {
+  packetsReceived: 0,
+  packetsSent: 0,
+  packetsLost: 0,
+  lossEvents: 0,
+  duplicates: 0,
+  jitterMs: null,
+  bytesReceived: 0,
+  bytesSent: 0,
+  strangers: 0,
+  malformed: 0,
+  unmapped: 0,
+  held: 0,
+  undeliverable: 0,
+  lastStranger: null,
+  latched: null,
+  rtcpReceived: 0,
+  rtcpSent: 0,
+  tapDropped: 0,
+  authenticationFailures: 0,
+  replayed: 0,
+};
+
+/** Both, one after the other: numbers add up, and of the rest the later counts. */
+export function addCounters(before: LegCounters, after: LegCounters): LegCounters {
+  if (before === noCounters) return after;
+  const entries = Object.entries(after).map(([name, value]) => {
+    const earlier = before[name as keyof LegCounters];
+    if (name === 'jitterMs') return [name, value ?? earlier];
+    return [name, typeof value === 'number' && typeof earlier === 'number' ? value + earlier : (value ?? earlier)];
+  });
+  return Object.fromEntries(entries) as unknown as LegCounters;
+}

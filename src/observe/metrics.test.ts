@@ -5,7 +5,14 @@ import { Metrics, type MetricsSources } from './metrics.ts';
 const sources: MetricsSources = {
   activeCalls: () => 3,
   registrations: () => 7,
-  media: { totals: () => ({ received: 100, sent: 90, lost: 2 }), usage: () => ({ total: 400, inUse: 100 }) },
+  media: {
+    totals: () => ({ received: 100, sent: 90, lost: 2 }),
+    usage: () => ({ total: 400, inUse: 100 }),
+    workers: () => [
+      { state: 'running', sessions: 3, restarts: 1 },
+      { state: 'down', sessions: 0, restarts: 2 },
+    ],
+  },
   cdr: () => ({ written: 5, waiting: 1, lost: 0, failing: false }),
   webhooks: () => ({ requests: 12, failures: 4, dropped: 1, waiting: 2 }),
   store: () => ({ queued: 6, dropped: 0 }),
@@ -42,6 +49,9 @@ test('the promised names are all there before anything happened, and stay put fr
     rtp_packets_received: 100,
     rtp_packets_sent: 90,
     rtp_packets_lost: 2,
+    media_workers_running: 1,
+    media_sessions: 3,
+    media_worker_restarts_total: 3,
     rtp_port_pool_usage: 0.25,
     webhook_requests_total: 12,
     webhook_failures_total: 4,
@@ -112,7 +122,7 @@ test('requests and responses are counted by method and status; what a peer makes
 });
 
 test('without CDR files and with an empty port pool the numbers are 0', async () => {
-  const media = { totals: sources.media.totals, usage: () => ({ total: 0, inUse: 0 }) };
+  const media = { ...sources.media, usage: () => ({ total: 0, inUse: 0 }) };
   expect(await samples(setUp({ cdr: null, media }))).toMatchObject({ cdr_written_total: 0, rtp_port_pool_usage: 0 });
 });
 

@@ -8,6 +8,7 @@ import type { WebhookStatistics } from './webhooks.ts';
 export interface MediaFigures {
   totals(): { readonly received: number; readonly sent: number; readonly lost: number };
   usage(): { readonly total: number; readonly inUse: number };
+  workers(): readonly { readonly state: string; readonly sessions: number; readonly restarts: number }[];
 }
 
 /** What is asked at every scrape. Each must be cheap. */
@@ -151,6 +152,15 @@ export class Metrics {
     );
     this.#counter('rtp_packets_received', 'RTP packets received', () => sources.media.totals().received);
     this.#counter('rtp_packets_sent', 'RTP packets sent', () => sources.media.totals().sent);
+    this.#gauge('media_workers_running', 'Media workers that carry calls', () =>
+      sum(sources.media.workers(), ({ state }) => (state === 'running' ? 1 : 0)),
+    );
+    this.#gauge('media_sessions', 'Calls whose media is carried', () =>
+      sum(sources.media.workers(), ({ sessions }) => sessions),
+    );
+    this.#counter('media_worker_restarts_total', 'Media workers that died and were started again', () =>
+      sum(sources.media.workers(), ({ restarts }) => restarts),
+    );
     this.#counter('rtp_packets_lost', 'RTP packets lost on their way to us', () => sources.media.totals().lost);
     this.#counter('webhook_requests_total', 'Webhook requests sent', () => sources.webhooks().requests);
     this.#counter('webhook_failures_total', 'Webhook requests without a 2xx answer', () => sources.webhooks().failures);
@@ -244,4 +254,8 @@ function methodLabel(method: string): string {
 
 function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function sum<Of>(of: readonly Of[], value: (of: Of) => number): number {
+  return of.reduce((total, one) => total + value(one), 0);
 }

@@ -2,11 +2,15 @@ import { isoTime, type Random, randomToken } from '../base/index.ts';
 import type { BanFacts, CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 
+type UntoldType = 'leg.changed' | 'media.worker_lost';
+
 /** What receivers are told of; the rest is for lamps and other watchers inside the exchange. */
-type ToldEvent = Exclude<PbxEvent, { readonly type: 'leg.changed' }>;
+type ToldEvent = Exclude<PbxEvent, { readonly type: UntoldType }>;
+
+const untold: ReadonlySet<string> = new Set<UntoldType>(['leg.changed', 'media.worker_lost']);
 
 export function isTold(event: PbxEvent): event is ToldEvent {
-  return event.type !== 'leg.changed';
+  return !untold.has(event.type);
 }
 
 /** An event in the form that receivers get; the names are a promise. */

@@ -64,6 +64,13 @@ export class Program implements AsyncDisposable {
     return this.#output;
   }
 
+  /** Its process id; throws where it could not be started. */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(`${this.name} could not be started`);
+    return pid;
+  }
+
   get running(): boolean {
     return this.#running;
   }

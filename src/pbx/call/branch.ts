@@ -55,6 +55,8 @@ export class Branch implements Disposable {
     readonly context: CallContext;
     readonly callId: string;
     readonly target: Target;
+    /** The leg that it is to be connected with. */
+    readonly caller: Leg;
     /** Codecs that it may be offered, where they are fewer than the exchange has. */
     readonly codecPriority: readonly string[] | null;
     readonly offer: (leg: LegNegotiation) => SessionDescription | null;
@@ -70,7 +72,7 @@ export class Branch implements Disposable {
     const { context, target, user, callerNumber } = options;
     this.target = target;
     this.#context = context;
-    this.leg = new Leg(context, target.flow, options.codecPriority ?? undefined);
+    this.leg = new Leg(context, target.flow, options.caller, options.codecPriority ?? undefined);
     this.sipCallId = context.userAgent.newCallId();
     try {
       const offer = options.offer(this.leg.negotiation);

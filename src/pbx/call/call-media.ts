@@ -9,6 +9,8 @@ import type { Side } from './side.ts';
 export interface CallMediaUser {
   /** Nothing has been heard of either phone for too long. */
   onIdle(): void;
+  /** What carried it has died. */
+  onLost(reason: string): void;
   /** A key of one phone that the other can't be told as a telephone event. */
   onKey(party: Side['party'], key: KeyPress): void;
 }
@@ -58,6 +60,7 @@ export class CallMedia {
   #start(spec: MediaSessionSpec): MediaSession {
     return this.#context.media.start(spec, {
       onIdle: () => this.#user.onIdle(),
+      onLost: (reason) => this.#user.onLost(reason),
       onDigit: (leg, digit, durationMs) => this.#user.onKey(leg === 0 ? 'caller' : 'callee', { digit, durationMs }),
     });
   }

@@ -11,7 +11,7 @@ import { type CalledPhone, CallRecord } from './call-record.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { type CallHost, type Calls, type FoundDialog, names, type Parties } from './calls.ts';
 import { Conversation, lost, notYet } from './conversation.ts';
-import { beforeAnswer, broken, hungUp, reasonOf, refused, unanswered } from './ending.ts';
+import { beforeAnswer, broken, hungUp, mediaLost, reasonOf, refused, unanswered } from './ending.ts';
 import { maxForwardsOf } from './hops.ts';
 import { type Person, shownAs } from './identity.ts';
 import { answerInvite } from './invited-side.ts';
@@ -69,6 +69,7 @@ export class Call implements CallHost {
     this.media = new CallMedia(options.context, this.id, {
       onIdle: () => this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
       onKey: (party, key) => this.post({ name: 'key', run: () => this.#conversation?.onKey(party, key) }),
+      onLost: (reason) => this.#endBy(() => mediaLost(this.record.hasAnswer, reason)),
     });
     this.#sessions = new SessionRefresh({
       context: this.context,
@@ -286,6 +287,7 @@ export class Call implements CallHost {
             transaction,
             person,
             remote: other,
+            other: other.leg,
             agree: ({ negotiation }) => answerOrOffer(negotiation, other.leg.negotiation),
           });
           const ending = hungUp('system', 'normal', `Replaced by a phone of ${shownAs(person).number}`);

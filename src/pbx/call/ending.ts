@@ -101,6 +101,12 @@ export function broken(q850: number, text: string, party: Party = 'system'): End
   return { party, status: 'failed', reason: 'error', sipStatus: 200, q850, text };
 }
 
+/** What carried the media of a call has died, before or after the answer. */
+export function mediaLost(answered: boolean, reason: string): Ending {
+  const text = `The media worker was lost: ${reason}`;
+  return answered ? broken(41, text) : refused('system', 500, text);
+}
+
 function q850OfTermination(reason: TerminationReason): number {
   switch (reason) {
     case 'rtp_timeout':

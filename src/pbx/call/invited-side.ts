@@ -22,12 +22,14 @@ export function answerInvite(options: {
   readonly person: Person;
   /** Whom it speaks to. */
   readonly remote: Person;
+  /** The leg that it is to be connected with. */
+  readonly other: Leg;
   readonly agree: (leg: Leg) => SessionDescription;
 }): Side {
   const { call, party, transaction, person, remote } = options;
   const { context } = call;
   const offer = sdpOf(transaction.request);
-  const leg = new Leg(context, transaction.flow);
+  const leg = new Leg(context, transaction.flow, options.other);
   try {
     if (offer) leg.negotiation.receiveOffer(offer);
     const body = sdpBody(options.agree(leg));

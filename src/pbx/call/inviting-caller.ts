@@ -93,7 +93,7 @@ export class InvitingCaller implements CallerEnd {
     this.#offer = options.offer;
     this.#person = options.person;
     this.report = options.report;
-    this.leg = new Leg(options.host.context, options.invite.transaction.flow);
+    this.leg = new Leg(options.host.context, options.invite.transaction.flow, null);
     if (this.#offer) this.leg.negotiation.receiveOffer(this.#offer);
     this.#beginning = this.leg.negotiation.copy();
   }

@@ -16,9 +16,17 @@ export class Leg implements Disposable {
   generation = 0;
   #over = false;
 
-  /** `codecPriority` as in LegNegotiation, by default that of the exchange. Throws SipError 503 when no port is left. */
-  constructor(context: CallContext, flow: Flow, codecPriority: readonly string[] = context.codecPriority) {
-    const port = context.media.lease(flow.local.address);
+  /**
+   * `near`: the leg whose phone it is to be connected with. `codecPriority` as in LegNegotiation, by default that of the
+   * exchange. Throws SipError 503 when no port is left.
+   */
+  constructor(
+    context: CallContext,
+    flow: Flow,
+    near: Leg | null,
+    codecPriority: readonly string[] = context.codecPriority,
+  ) {
+    const port = context.media.lease(flow.local.address, near?.port);
     if (!port) throw new SipError(503, 'No Media Port Left', { headers: { 'Retry-After': '5' } });
     this.port = port;
     this.signalling = flow.remote.address;

@@ -102,6 +102,7 @@ export class Setup implements Disposable {
       transaction,
       person,
       remote: personOf(this.#parties),
+      other: this.#caller.leg,
       agree: (leg) => this.#caller.agreeWith(leg),
     });
     this.#pickedUp = true;
@@ -123,6 +124,7 @@ export class Setup implements Disposable {
       this.#host.post({ name, run, ...(late ? { late } : {}) });
     const branch = new Branch({
       context,
+      caller: this.#caller.leg,
       callId: this.#host.id,
       target,
       codecPriority,

@@ -145,6 +145,8 @@ export type PbxEvent =
       readonly registration: RegistrationFacts;
       readonly cause: 'unregistered' | 'expired' | 'replaced' | 'flow_lost' | 'unreachable';
     }
+  /** What carried media has died; its calls end, and it is started again. */
+  | { readonly type: 'media.worker_lost'; readonly at: number; readonly worker: string; readonly reason: string }
   | { readonly type: 'ban.added'; readonly at: number; readonly ban: BanFacts }
   | {
       readonly type: 'ban.lifted';

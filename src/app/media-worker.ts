@@ -1,0 +1,24 @@
+/**
+ * The program of a media worker process: carries packets as the control process says, over the connection that it finds
+ * as file descriptor 3, and ends when that does. Its one argument is its setting, as JSON.
+ */
+import { Socket } from 'node:net';
+import { SystemClock } from '../base/index.ts';
+import { DgramSockets, MediaSessions, PlainRelay, WorkerServer } from '../media/index.ts';
+import { connectionDescriptor, type WorkerSetting } from './media-processes.ts';
+
+const setting = JSON.parse(process.argv[2] ?? '') as WorkerSetting;
+const clock = new SystemClock();
+
+// A terminal's Ctrl-C reaches the whole group: the control process lets calls end first, and says when that is.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+new WorkerServer({
+  stream: new Socket({ fd: connectionDescriptor }),
+  clock,
+  make: () => {
+    const relay = new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses: setting.ownAddresses });
+    return { relay, sessions: new MediaSessions({ relay }), name: 'plain-relay' };
+  },
+  onClose: () => process.exit(0),
+});

@@ -1,0 +1,78 @@
+import type { MediaSessionSpec, MediaSummary } from '../engine.ts';
+import { type LegCounters, noCounters } from '../relay.ts';
+import type { UserEvent } from './protocol.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** Hears of a part of a session. */
+export interface PartUser {
+  onTold(event: UserEvent): void;
+  /** Its worker has died. */
+  onDown(reason: string): void;
+}
+
+/** Numbers for the parts, under which workers speak of them. */
+export interface PartNumbers {
+  begin(part: SessionPart): number;
+  forget(number: number): void;
+}
+
+/** What one worker does for a session: all of it, or, where the legs are with two workers, one leg's half. */
+export class SessionPart {
+  readonly link: WorkerLink;
+  readonly #numbers: PartNumbers;
+  readonly #user: PartUser;
+  readonly #number: number;
+  #counters: readonly [LegCounters, LegCounters] = [noCounters, noCounters];
+  #lost = false;
+  #done: ((summary: MediaSummary) => void) | null = null;
+
+  constructor(link: WorkerLink, spec: MediaSessionSpec, numbers: PartNumbers, user: PartUser) {
+    this.link = link;
+    this.#numbers = numbers;
+    this.#user = user;
+    this.#number = numbers.begin(this);
+    link.send({ type: 'start', session: this.#number, spec });
+  }
+
+  /** As far as the worker has told. */
+  get counters(): readonly [LegCounters, LegCounters] {
+    return this.#counters;
+  }
+
+  update(spec: MediaSessionSpec): void {
+    if (!this.#lost) this.link.send({ type: 'update', session: this.#number, spec });
+  }
+
+  /** A worker that has died tells no more than it has told. */
+  end(done: (summary: MediaSummary) => void): void {
+    this.#done = done;
+    if (this.#lost) this.onEnded(this.#lastKnown());
+    else this.link.send({ type: 'end', session: this.#number });
+  }
+
+  onTold(event: UserEvent): void {
+    if (!this.#done) this.#user.onTold(event);
+  }
+
+  onFigures(counters: readonly [LegCounters, LegCounters]): void {
+    this.#counters = counters;
+  }
+
+  onEnded(summary: MediaSummary): void {
+    const done = this.#done;
+    this.#done = null;
+    this.#numbers.forget(this.#number);
+    done?.(summary);
+  }
+
+  onDown(reason: string): void {
+    this.#lost = true;
+    if (this.#done) this.onEnded(this.#lastKnown());
+    else this.#user.onDown(reason);
+  }
+
+  #lastKnown(): MediaSummary {
+    const [a, b] = this.#counters;
+    return { legs: [{ counters: a }, { counters: b }] };
+  }
+}

@@ -1,0 +1,127 @@
+import type { Clock, Log, Random } from '../../base/index.ts';
+import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from '../engine.ts';
+import type { PortRange } from '../port-pool.ts';
+import type { MediaTotals, OpenFailure, PortPair } from '../relay.ts';
+import type { FromWorker } from './protocol.ts';
+import type { SessionPart } from './session-part.ts';
+import { WorkerLink, type WorkerProcess } from './worker-link.ts';
+import { WorkerPorts } from './worker-ports.ts';
+import { WorkerSession } from './worker-session.ts';
+
+export interface WorkerEngineOptions {
+  /** How many worker processes. */
+  readonly workers: number;
+  readonly spawn: (index: number) => WorkerProcess;
+  readonly ports: PortRange;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Whether both ports of a pair could be bound by this process, looked at now and let go again. */
+  readonly probe: (pair: PortPair) => 'opened' | OpenFailure;
+  /** A worker has died. */
+  readonly onWorkerLost: (worker: string, reason: string) => void;
+}
+
+/** The media engine in worker processes: packets never pass through this one. */
+export class WorkerEngine implements MediaEngine {
+  readonly #ports: WorkerPorts;
+  readonly #links: readonly WorkerLink[];
+  /** By the number that a worker knows it under. */
+  readonly #parts = new Map<number, SessionPart>();
+  #lastPart = 0;
+  #lost = 0;
+
+  constructor(options: WorkerEngineOptions) {
+    const { clock, log, spawn } = options;
+    this.#ports = new WorkerPorts(options);
+    this.#links = Array.from({ length: options.workers }, (_, index) => {
+      const link: WorkerLink = new WorkerLink({
+        index,
+        spawn,
+        clock,
+        log,
+        user: {
+          onOpened: (pair, result) => this.#ports.onOpened(pair, result),
+          onSession: (message) => this.#onSession(message),
+          onFigures: (session, counters) => this.#parts.get(session)?.onFigures(counters),
+          onDown: (reason) => {
+            this.#onDown(link, reason);
+            options.onWorkerLost(link.name, reason);
+          },
+          onRestart: () => this.#ports.onRestart(link),
+        },
+      });
+      return link;
+    });
+  }
+
+  /** Settles when every worker runs. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.running()));
+  }
+
+  lease(address: string, near?: PortPair): PortPair | null {
+    const link = (near && this.#ports.find(near)?.link) ?? this.#leastLoaded();
+    return link?.fit ? this.#ports.lease(address, link) : null;
+  }
+
+  release(pair: PortPair): void {
+    this.#ports.release(pair);
+  }
+
+  start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
+    return new WorkerSession(spec, user, {
+      ports: this.#ports,
+      begin: (part) => {
+        const number = ++this.#lastPart;
+        this.#parts.set(number, part);
+        return number;
+      },
+      forget: (number) => void this.#parts.delete(number),
+    });
+  }
+
+  usage(): { readonly total: number; readonly inUse: number } {
+    return this.#ports.usage();
+  }
+
+  totals(): MediaTotals {
+    const all = this.#links.map(({ totals }) => totals);
+    const sum = (of: keyof MediaTotals): number => all.reduce((total, totals) => total + totals[of], 0);
+    // A late packet takes back a loss; a counter that others read must never go down.
+    this.#lost = Math.max(this.#lost, sum('lost'));
+    return { received: sum('received'), sent: sum('sent'), lost: this.#lost };
+  }
+
+  workers(): readonly MediaWorker[] {
+    return this.#links.map((link) => ({
+      name: link.name,
+      state: link.state,
+      sessions: [...this.#parts.values()].filter((part) => part.link === link).length,
+      restarts: link.restarts,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  #leastLoaded(): WorkerLink | null {
+    let best: WorkerLink | null = null;
+    for (const link of this.#links) {
+      if (link.fit && (best === null || this.#ports.loadOf(link) < this.#ports.loadOf(best))) best = link;
+    }
+    return best;
+  }
+
+  #onSession(message: Extract<FromWorker, { session: number }>): void {
+    const part = this.#parts.get(message.session);
+    if (message.type === 'ended') part?.onEnded(message.summary);
+    else part?.onTold(message);
+  }
+
+  #onDown(link: WorkerLink, reason: string): void {
+    this.#ports.onDown(link);
+    for (const part of [...this.#parts.values()]) if (part.link === link) part.onDown(reason);
+  }
+}

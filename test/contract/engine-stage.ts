@@ -1,0 +1,253 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import { deserialize } from 'node:v8';
+import { SeededRandom, silentLog, systemRandom, VirtualClock } from '../../src/base/index.ts';
+import {
+  DgramSockets,
+  LocalEngine,
+  type MediaEngine,
+  type MediaLeg,
+  type MediaSession,
+  type MediaSessionSpec,
+  MediaSessions,
+  type MediaSockets,
+  type MediaSummary,
+  MemorySockets,
+  PlainRelay,
+  type PortPair,
+  WorkerEngine,
+  type WorkerProcess,
+  WorkerServer,
+} from '../../src/media/index.ts';
+import type { AgreedCodec } from '../../src/sdp/index.ts';
+import { Phone, roundTrips } from './relay-stage.ts';
+
+/** An engine, the network that it and the phones are on, and its time, which moves only when told to. */
+export interface EngineGround {
+  readonly engine: MediaEngine;
+  readonly clock: VirtualClock;
+  readonly sockets: MediaSockets;
+  readonly here: string;
+  readonly there: (n: number) => string;
+  /** Until all that has been sent has arrived, and what that made the engine send too. */
+  readonly settle: () => Promise<void>;
+}
+
+const here = '192.0.2.10';
+
+const localOverMemory = (pairs = 500): EngineGround => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(7);
+  const sockets = new MemorySockets(clock, random);
+  return {
+    engine: new LocalEngine({
+      relay: new PlainRelay({ sockets, clock }),
+      name: 'plain-relay',
+      ports: { start: 10_000, end: 10_000 + 2 * pairs },
+      clock,
+      random,
+      log: silentLog,
+    }),
+    clock,
+    sockets,
+    here,
+    there: (n) => `198.51.100.${n}`,
+    settle: async () => clock.advance(0),
+  };
+};
+
+const localOverUdp = (pairs = 50): EngineGround => {
+  const clock = new VirtualClock();
+  const sockets = new DgramSockets();
+  const start = 30_000 + 2 * systemRandom.below(1000);
+  return {
+    engine: new LocalEngine({
+      relay: new PlainRelay({ sockets, clock }),
+      name: 'plain-relay',
+      ports: { start, end: start + 2 * pairs },
+      clock,
+      random: systemRandom,
+      log: silentLog,
+    }),
+    clock,
+    sockets,
+    here: '127.0.0.1',
+    there: () => '127.0.0.1',
+    settle: () => roundTrips(sockets, 4),
+  };
+};
+
+/** Workers without processes: on the same network, the control process' words carried in memory. */
+export interface WorkerGround extends EngineGround {
+  readonly engine: WorkerEngine;
+  /** The workers that have been started: what each has been told, its end, and how it stops to listen. */
+  /** Workers that were lost, and why. */
+  readonly lost: readonly string[];
+  readonly started: readonly {
+    readonly hang: () => void;
+    readonly heard: readonly string[];
+    readonly die: () => void;
+  }[];
+}
+
+export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
+  const clock = new VirtualClock();
+  const random = new SeededRandom(7);
+  const sockets = new MemorySockets(clock, random);
+  const lost: string[] = [];
+  const started: { hang: () => void; heard: readonly string[]; die: () => void }[] = [];
+  const spawn = (): WorkerProcess => {
+    const [control, worker] = duplexPair();
+    const heard = messagesOn(worker);
+    const relay = new PlainRelay({ sockets, clock });
+    const sessions = new MediaSessions({ relay });
+    const die = (): void => {
+      void relay.close();
+      worker.destroy();
+      control.destroy();
+    };
+    started.push({ heard, die, hang: () => void worker.pause() });
+    new WorkerServer({
+      stream: worker,
+      clock,
+      make: () => ({ relay, sessions, name: 'plain-relay' }),
+      onClose: () => void relay.close(),
+    });
+    return { stream: control, kill: die };
+  };
+  const engine = new WorkerEngine({
+    workers,
+    spawn,
+    ports: { start: 10_000, end: 10_000 + 2 * pairs },
+    clock,
+    random,
+    log: silentLog,
+    probe: (pair) => {
+      const both = [pair, { ...pair, port: pair.port + 1 }].map((local) => sockets.open(local, () => {}));
+      for (const socket of both) socket?.close();
+      return both.includes(null) ? 'taken' : 'opened';
+    },
+    onWorkerLost: (worker, reason) => lost.push(`${worker}: ${reason}`),
+  });
+  return {
+    engine,
+    started,
+    lost,
+    clock,
+    sockets,
+    here,
+    there: (n) => `198.51.100.${n}`,
+    settle: async () => {
+      for (let i = 0; i < 4; i++) {
+        await turns();
+        clock.advance(0);
+      }
+      await turns();
+    },
+  };
+};
+
+/** The types of the messages that arrive there, in frames of a length and a list. */
+function messagesOn(stream: Duplex): readonly string[] {
+  const types: string[] = [];
+  let bytes = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32LE()) {
+      const length = 4 + bytes.readUInt32LE();
+      for (const { type } of deserialize(bytes.subarray(4, length)) as { type: string }[]) types.push(type);
+      bytes = bytes.subarray(length);
+    }
+  });
+  return types;
+}
+
+/** Until streams in memory have handed on what they hold. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Every implementation, by name; each opens with so many pairs of ports. */
+export const engines: readonly [string, (pairs?: number) => EngineGround][] = [
+  ['plain relay in this process, memory network', localOverMemory],
+  ['plain relay in this process, UDP sockets', localOverUdp],
+  ['two workers, memory network', workersOverMemory],
+];
+
+/** A codec as both have agreed on it, by one number. */
+export const codec = (name: string, payloadType: number, changes: Partial<AgreedCodec> = {}): AgreedCodec => ({
+  name,
+  clockRate: 8000,
+  channels: 1,
+  fmtp: null,
+  payloadType,
+  receivedAs: payloadType,
+  ...changes,
+});
+
+interface Options {
+  readonly a?: Partial<MediaLeg>;
+  /** Null: nobody is there. */
+  readonly b?: Partial<MediaLeg> | null;
+  readonly spec?: Partial<MediaSessionSpec>;
+}
+
+/** Two phones and a session between them; all is closed with the stage. */
+export async function setUp<G extends EngineGround>(ground: G, options: Options = {}) {
+  const { engine, here } = ground;
+  const phones: Phone[] = [];
+  const phone = (n: number): Phone => {
+    const made = new Phone(ground.sockets, ground.there(n));
+    phones.push(made);
+    return made;
+  };
+  const legOf = (of: Phone, port: PortPair, changes: Partial<MediaLeg> = {}): MediaLeg => ({
+    port,
+    remote: of.sdp,
+    signalling: of.local.address,
+    send: true,
+    codecs: [codec('PCMU', 0)],
+    ptime: null,
+    ...changes,
+  });
+  const connect = async (alice: Phone, bob: Phone, { a, b, spec: changes }: Options = {}) => {
+    const portA = a?.port ?? engine.lease(here)!;
+    const portB = b?.port ?? engine.lease(here, portA)!;
+    const heard = { idle: 0, lost: [] as string[] };
+    const specOf = ({ a, b, spec }: Options): MediaSessionSpec => ({
+      id: 'call-1',
+      legs: [legOf(alice, portA, a), b === null ? null : legOf(bob, portB, b)],
+      idleTimeout: null,
+      ...changes,
+      ...spec,
+    });
+    const session = engine.start(specOf({ ...(a ? { a } : {}), ...(b === undefined ? {} : { b }) }), {
+      onIdle: () => heard.idle++,
+      onLost: (reason) => heard.lost.push(reason),
+    });
+    await ground.settle();
+    const update = async (next: Options = {}): Promise<void> => {
+      session.update(specOf(next));
+      await ground.settle();
+    };
+    return { session, update, portA, portB, heard };
+  };
+  const alice = phone(1);
+  const bob = phone(2);
+  return {
+    ...ground,
+    alice,
+    bob,
+    phone,
+    connect,
+    ...(await connect(alice, bob, options)),
+    finish: async (session: MediaSession): Promise<MediaSummary> => {
+      const ended = Promise.withResolvers<MediaSummary>();
+      session.end(ended.resolve);
+      return ended.promise;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await engine.close();
+      for (const made of phones) made.close();
+    },
+  };
+}

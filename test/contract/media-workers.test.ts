@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import { codec, setUp, workersOverMemory } from './engine-stage.ts';
+
+/** The pairs of two calls: with two workers, each call's are with another. */
+async function twoCalls() {
+  const ground = workersOverMemory();
+  const stage = await setUp(ground);
+  const carol = stage.phone(3);
+  const dave = stage.phone(4);
+  const second = await stage.connect(carol, dave);
+  return { stage, carol, dave, second };
+}
+
+describe('media workers', () => {
+  test('a call costs three messages: start, update when it is answered, end; ports go in batches', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1));
+    const { engine, session, update, finish, connect, phone, started, settle, clock, portA, portB } = stage;
+    const others = [];
+    for (let n = 0; n < 20; n++) others.push(await connect(phone(10 + n), phone(50 + n)));
+    await update();
+    await finish(session);
+    for (const other of others) {
+      await other.update();
+      await finish(other.session);
+    }
+    for (const pair of [portA, portB, ...others.flatMap((other) => [other.portA, other.portB])]) engine.release(pair);
+    clock.advance(100);
+    await settle();
+    const heard = started[0]!.heard;
+    const count = (type: string): number => heard.filter((message) => message === type).length;
+    expect([count('start'), count('update'), count('end')]).toEqual([21, 21, 21]);
+    expect(count('ports')).toBeLessThan(21);
+    expect(engine.usage().inUse).toBe(0);
+  });
+
+  test('calls are spread over them, and the legs of one call stay together', async () => {
+    await using stage = await setUp(workersOverMemory());
+    const { engine, connect, phone } = stage;
+    for (let n = 0; n < 9; n++) await connect(phone(10 + n), phone(50 + n));
+    expect(engine.workers()).toMatchObject([{ sessions: 5 }, { sessions: 5 }]);
+  });
+
+  test('legs of two calls, with two workers, are joined by a transfer: both hear, the numbers of each phone hold', async () => {
+    const { stage, carol, second } = await twoCalls();
+    await using _ = stage;
+    const { engine, alice, portA, session, finish, settle, started } = stage;
+    await finish(session);
+    await finish(second.session);
+    const numbered = (payloadType: number, receivedAs: number) => [codec('opus', payloadType, { receivedAs })];
+    const joined = await stage.connect(alice, carol, {
+      a: { port: portA, codecs: numbered(96, 97) },
+      b: { port: second.portA, codecs: numbered(111, 112) },
+    });
+    const before = engine.usage().inUse;
+    const said = alice.speak(portA, { payloadType: 97 });
+    const answer = carol.speak(second.portA, { payloadType: 112 });
+    alice.report(portA);
+    await settle();
+    expect(carol.heard.map((packet) => packet[1])).toEqual([111]);
+    expect(alice.heard.map((packet) => packet[1])).toEqual([96]);
+    expect(carol.heard[0]?.subarray(2)).toEqual(said.subarray(2));
+    expect(alice.heard[0]?.subarray(2)).toEqual(answer.subarray(2));
+    expect(carol.heardRtcp).toHaveLength(1);
+    const { legs } = await finish(joined.session);
+    const heard = { packetsReceived: 1, packetsSent: 1 };
+    expect(legs).toMatchObject([{ counters: { ...heard, rtcpReceived: 1 } }, { counters: { ...heard, rtcpSent: 1 } }]);
+    expect(started.length).toBe(2);
+    expect(engine.usage().inUse).toBe(before - 4);
+  });
+
+  test('one that dies loses its calls, and they are told; the other goes on, and a new one takes new calls', async () => {
+    const { stage, carol, dave, second } = await twoCalls();
+    await using _ = stage;
+    const { engine, started, heard, session, finish, alice, bob, phone, connect, clock, settle, portA, portB } = stage;
+    started[0]!.die();
+    await settle();
+    expect(heard.lost).toHaveLength(1);
+    expect(second.heard.lost).toEqual([]);
+    expect(engine.workers().map(({ state }) => state)).toEqual(['down', 'running']);
+    expect((await finish(session)).legs).toHaveLength(2);
+    for (const pair of [portA, portB]) engine.release(pair);
+    carol.speak(second.portA);
+    await settle();
+    expect(dave.heard).toHaveLength(1);
+
+    const during = await connect(phone(5), phone(6));
+    expect(during.heard.lost).toEqual([]);
+    clock.advance(1000);
+    await settle();
+    expect(engine.workers()).toMatchObject([
+      { state: 'running', restarts: 1, sessions: 0 },
+      { state: 'running', restarts: 0, sessions: 2 },
+    ]);
+    const next = await connect(alice, bob);
+    alice.speak(next.portA);
+    await settle();
+    expect(bob.heard).toHaveLength(1);
+    expect(engine.workers()[0]).toMatchObject({ sessions: 1 });
+  });
+
+  test('a call that rings while its worker dies is carried by the next one', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1));
+    const { engine, here, alice, bob, started, clock, settle, connect } = stage;
+    const [portA, portB] = [engine.lease(here)!, engine.lease(here)!];
+    started[0]!.die();
+    await settle();
+    clock.advance(1000);
+    await settle();
+    await connect(alice, bob, { a: { port: portA }, b: { port: portB } });
+    alice.speak(portA);
+    await settle();
+    expect(bob.heard).toHaveLength(1);
+  });
+
+  test('one that does not answer for 5 s is given up', async () => {
+    await using stage = await setUp(workersOverMemory());
+    const { engine, started, heard, clock, settle } = stage;
+    started[0]!.hang();
+    for (let second = 0; second < 7; second++) {
+      clock.advance(1000);
+      await settle();
+    }
+    expect(heard.lost).toEqual(['it does not answer']);
+    expect(stage.lost).toEqual(['plain-relay-1: it does not answer']);
+    expect(engine.workers()[0]!.restarts).toBe(1);
+    expect(engine.workers()[1]!.restarts).toBe(0);
+  });
+
+  test('a pause lies between the deaths of one that cannot live, and the pause grows', async () => {
+    const ground = workersOverMemory(500, 1);
+    const { started, clock, settle, engine } = ground;
+    await settle();
+    const pauses: number[] = [];
+    for (let death = 0; death < 4; death++) {
+      const before = started.length;
+      started.at(-1)!.die();
+      await settle();
+      let waited = 0;
+      while (started.length === before) {
+        clock.advance(50);
+        waited += 50;
+        await settle();
+      }
+      pauses.push(waited);
+    }
+    expect(pauses).toEqual([200, 400, 800, 1600]);
+    await engine.close();
+  });
+
+  test('no port is leased of one that is down while it is the only one', async () => {
+    const ground = workersOverMemory(500, 1);
+    const { started, settle, engine, here } = ground;
+    await settle();
+    started[0]!.die();
+    await settle();
+    expect(engine.lease(here)).toBeNull();
+    await engine.close();
+  });
+});
