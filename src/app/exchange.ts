@@ -1,4 +1,5 @@
 import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
+import { canCode } from '../codec/index.ts';
 import type { MediaEngine } from '../media/index.ts';
 import { type CallContext, CallService, dialogMethods, type IsOurs, MessageRelay } from '../pbx/call/index.ts';
 import { Directory, type ExtensionStore } from '../pbx/directory/index.ts';
@@ -22,6 +23,7 @@ import {
 } from '../pbx/registrar/index.ts';
 import { DialPlan, dialledNumber } from '../pbx/routing/index.ts';
 import { Authentication, type BanStore, Guard } from '../pbx/security/index.ts';
+import { ownCodecs } from '../sdp/index.ts';
 import { formatNameAddress, noParams, PAssertedIdentity, sipUri } from '../sip/message/index.ts';
 import { type OverloadLimits, type ServerTransaction, TransactionLayer } from '../sip/transaction/index.ts';
 import { type Flow, type Transport, TransportLayer, type TransportName } from '../sip/transport/index.ts';
@@ -154,7 +156,9 @@ export class Exchange {
         rtpTimeout: config.media.rtp_timeout * 1000,
       },
       codecPriority: config.media.codec_priority,
-      transcodable: ['opus', 'g722', 'pcmu', 'pcma'],
+      transcodable: ownCodecs
+        .filter(({ name, clockRate, channels }) => canCode(name, clockRate, channels))
+        .map(({ name }) => name.toLowerCase()),
       mediaAddress: mediaAddressFor(config),
       displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
       assertedIdentity: ({ extension: user, displayName, anonymous }, flow) => {

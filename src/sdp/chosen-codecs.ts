@@ -33,7 +33,7 @@ export function codecsToOffer(
   spoken: Codec | null = null,
 ): readonly Codec[] {
   const relayed = selectCodecs(theirs, to.codecPriority);
-  if (!selectCodecs(theirs, from.codecPriority).some((codec) => canEnd(codec, from))) return relayed;
+  if (!canEndOne(theirs, from)) return relayed;
   const ours = selectCodecs(
     ownCodecs.filter((codec) => isTelephoneEvent(codec) || canEnd(codec, to)),
     to.codecPriority,
@@ -77,7 +77,7 @@ export function codecsToAnswer(
     return inOrder(offered, [...speech, ...eventsFor(speech, passing)]);
   }
 
-  if (!theirs.some((codec) => canEnd(codec, from))) return [];
+  if (!canEndOne(theirs, from)) return [];
   const ours = preferred.filter((codec) => canEnd(codec, to));
   const chosen = ours.find((codec) => spoken !== null && sameCodec(codec, spoken)) ?? ours[0];
   if (chosen === undefined) return [];
@@ -85,8 +85,12 @@ export function codecsToAnswer(
   return inOrder(offered, [withOwnParameters(chosen), ...noise, ...eventsFor([chosen], passing)]);
 }
 
-/** Whether we can be one end of a stream in this codec, so that another goes on at the other side. */
-export function canEnd(codec: Codec, { transcodable }: Pick<Leg, 'transcodable'>): boolean {
+/** Whether a phone of which we know these codecs can hear what we have transcoded, and we what it says. */
+export function canEndOne(codecs: readonly Codec[], leg: Leg): boolean {
+  return selectCodecs(codecs, leg.codecPriority).some((codec) => canEnd(codec, leg));
+}
+
+function canEnd(codec: Codec, { transcodable }: Leg): boolean {
   const name = codec.name.toLowerCase();
   return transcodable.includes(name) && ownCodecs.some((own) => sameCodec(own, codec));
 }

@@ -1,4 +1,4 @@
-export { type Codec, isSpeech, isTelephoneEvent, plainerPriority } from './codecs.ts';
+export { type Codec, isSpeech, isTelephoneEvent, ownCodecs, plainerPriority } from './codecs.ts';
 export type { Direction } from './direction.ts';
 export {
   type AgreedCodec,

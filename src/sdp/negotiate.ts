@@ -2,7 +2,7 @@
  * The bridge between two legs: what one phone offers or answers, said anew to the other. Nothing else of one side's
  * description crosses to the other: no address, candidate, key, bandwidth, extension or stream of another kind.
  */
-import { canEnd, codecsToAnswer, codecsToOffer } from './chosen-codecs.ts';
+import { canEndOne, codecsToAnswer, codecsToOffer } from './chosen-codecs.ts';
 import { type Codec, codecKey, isSpeech, ownCodecs, sameCodec, selectCodecs } from './codecs.ts';
 import type { Direction } from './direction.ts';
 import type { AudioProposal, LegNegotiation } from './offer-answer.ts';
@@ -94,7 +94,7 @@ export function answerOrOffer(leg: LegNegotiation, other: LegNegotiation): Sessi
 export function canTalk(a: LegNegotiation, b: LegNegotiation): boolean {
   const [ours, theirs] = [a, b].map((leg) => leg.remote?.codecs ?? []) as [readonly Codec[], readonly Codec[]];
   if (ours.some((codec) => isSpeech(codec) && theirs.some((other) => sameCodec(codec, other)))) return true;
-  return ours.some((codec) => canEnd(codec, a)) && theirs.some((codec) => canEnd(codec, b));
+  return canEndOne(ours, a) && canEndOne(theirs, b);
 }
 
 /**
