@@ -1,8 +1,11 @@
+export { DigitDetector } from './digit-detector.ts';
 export { JitterBuffer, type JitterBufferOptions, type JitterBufferStatistics, type Playout } from './jitter-buffer.ts';
 export { type Impairment, impairmentOf, opinionScore } from './mos.ts';
 export {
   formatRtp,
+  headerLength,
   marker,
+  payloadEnd,
   payloadType,
   rtpKind,
   rtpPayload,

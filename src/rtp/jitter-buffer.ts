@@ -111,6 +111,9 @@ export class JitterBuffer {
 
   #payload = nothing;
   #payloadType = 0;
+  /** Whether what comes next follows on what was taken before; whether what was taken did. */
+  #joined = false;
+  #follows = false;
   #ms = 0;
 
   #received = 0;
@@ -149,6 +152,11 @@ export class JitterBuffer {
   /** The payload type that goes with `payload`. */
   get payloadType(): number {
     return this.#payloadType;
+  }
+
+  /** After `packet`: whether its sound follows on what was taken before, made up or not; else something was left out. */
+  get follows(): boolean {
+    return this.#follows;
   }
 
   /** After `lost`: how much is missing, in ms. */
@@ -211,15 +219,21 @@ export class JitterBuffer {
     slot.state = aside;
   }
 
-  /** What comes next, at `now` (ms, monotonic), when `wantedMs` of this tick's sound are still wanted. */
+  /**
+   * What comes next, at `now` (ms, monotonic), when `wantedMs` of this tick's sound are still wanted. 0 or less: there is
+   * enough, and by so much more; then it is a packet that follows, or `nothing`, which changes nothing.
+   */
   next(now: number, wantedMs: number): Playout {
     this.#payload = nothing;
+    const isEarly = wantedMs <= 0;
+    if (isEarly && (!this.#flowing || this.#stalled > 0)) return 'nothing';
     for (;;) {
       const slot = this.#oldest();
-      if (slot === null) return this.#starve(now, wantedMs);
+      if (isEarly && slot?.index !== this.#nextIndex) return 'nothing';
+      if (slot === null) return this.#starve(wantedMs);
       if (slot.state === aside) {
         // Sound that is missing before an event may yet come.
-        if (this.#flowing && this.#stalled === 0 && slot.index > this.#nextIndex) return this.#starve(now, wantedMs);
+        if (this.#flowing && this.#stalled === 0 && slot.index > this.#nextIndex) return this.#starve(wantedMs);
         this.#skipAside(slot);
         continue;
       }
@@ -227,6 +241,7 @@ export class JitterBuffer {
       if (this.#stalled > 0) this.#settle(slot, now);
       const missing = slot.index - this.#nextIndex;
       const gap = slot.time - this.#position;
+      if (isEarly && gap > tolerance) return 'nothing';
       if (gap > missing * this.#packetMs + tolerance) this.#flowing = false;
       else if (missing === 0 || gap <= tolerance) return this.#deliver(slot, now, wantedMs);
       else return this.#miss(slot, gap / missing, now, wantedMs);
@@ -320,6 +335,7 @@ export class JitterBuffer {
     this.#passTo(slot);
     this.#position = slot.time + this.#packetMs;
     this.#measured = false;
+    this.#joined = false;
   }
 
   #skipAside(slot: Slot): void {
@@ -349,14 +365,13 @@ export class JitterBuffer {
   }
 
   /** Nothing is held. For a while that is made up for, and media time stands still to wait for what may yet come. */
-  #starve(now: number, wantedMs: number): Playout {
+  #starve(wantedMs: number): Playout {
     if (!this.#flowing) return 'nothing';
     if (this.#resting || this.#stalled >= longestStall) {
       this.#flowing = false;
       this.#resting = false;
       return 'nothing';
     }
-    this.#measure(now, wantedMs);
     this.#stalled += wantedMs;
     this.#measured = false;
     this.#ms = wantedMs;
@@ -374,6 +389,7 @@ export class JitterBuffer {
     this.#position = slot.time;
     this.#stalled = 0;
     this.#measured = false;
+    this.#joined = false;
     this.#flowing = true;
     return true;
   }
@@ -397,6 +413,8 @@ export class JitterBuffer {
     this.#measure(now, wantedMs);
     this.#passTo(slot);
     this.#played++;
+    this.#follows = this.#joined;
+    this.#joined = true;
     this.#resting = false;
     this.#payload = slot.payload;
     this.#payloadType = slot.payloadType;

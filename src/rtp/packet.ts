@@ -61,8 +61,13 @@ export function ssrc(packet: Uint8Array): number {
  */
 export function rtpPayload(packet: Uint8Array): Uint8Array {
   const start = headerLength(packet);
+  return packet.subarray(start, payloadEnd(packet, start));
+}
+
+/** Where the payload that begins at `start` ends. */
+export function payloadEnd(packet: Uint8Array, start: number): number {
   const padding = (packet[0]! & 0x20) === 0 ? 0 : packet[packet.length - 1]!;
-  return packet.subarray(start, Math.max(start, packet.length - padding));
+  return Math.max(start, packet.length - padding);
 }
 
 /** An RTP packet to be written. */
