@@ -11,7 +11,17 @@
       # Packets between ports, off the event loop. It is built on epoll.
       'target_name': 'relay',
       'conditions': [
-        ['OS=="linux"', { 'sources': ['src/binding.cc'] }, { 'type': 'none' }],
+        ['OS=="linux"', {
+          'sources': [
+            'src/address.cc',
+            'src/binding.cc',
+            'src/latch.cc',
+            'src/leg.cc',
+            'src/own_ports.cc',
+            'src/relay_thread.cc',
+            'src/socket.cc',
+          ],
+        }, { 'type': 'none' }],
       ],
     },
     {

@@ -44,7 +44,7 @@ const house: Readonly<Record<string, Floor>> = {
   codec: { floors: ['base'], node: ['module'], libraries: ['@evan/opus'] },
   media: {
     floors: ['base', 'sdp', 'rtp', 'codec'],
-    node: ['dgram', 'fs/promises', 'net', 'path', 'stream', 'v8'],
+    node: ['dgram', 'fs/promises', 'module', 'net', 'path', 'stream', 'v8'],
   },
 
   // The exchange.

@@ -12,6 +12,8 @@ export type {
 export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
 export { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
+export { loadNativeAddon, type NativeAddon } from './native-addon.ts';
+export { NativeRelay, type NativeRelayOptions } from './native-relay.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
 export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 export type { PortRange } from './port-pool.ts';

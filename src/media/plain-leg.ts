@@ -14,7 +14,7 @@ import {
 } from '../rtp/index.ts';
 import { Latch } from './latch.ts';
 import type { PortSrtp } from './port-srtp.ts';
-import type { LegCounters, PortPair, RelayLegSpec, RemoteMedia } from './relay.ts';
+import { type LegCounters, type PortPair, type RelayLegSpec, sameRemote } from './relay.ts';
 import type { DatagramPort } from './sockets.ts';
 
 const defaultClockRate = 8000;
@@ -260,9 +260,4 @@ export class PlainLeg {
     this.#strangerAddress = from.address;
     this.#strangerPort = from.port;
   }
-}
-
-function sameRemote(a: RemoteMedia | null, b: RemoteMedia | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.address === b.address && a.port === b.port && a.rtcpPort === b.rtcpPort;
 }

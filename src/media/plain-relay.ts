@@ -2,16 +2,8 @@ import { type Address, type Clock, sameAddress } from '../base/index.ts';
 import type { OpenPorts } from './plain-leg.ts';
 import { PlainSession, type SessionHost } from './plain-session.ts';
 import { PortSrtp } from './port-srtp.ts';
-import type {
-  LegCounters,
-  MediaTotals,
-  OpenFailure,
-  PortPair,
-  Relay,
-  RelaySession,
-  RelaySpec,
-  RelayUser,
-} from './relay.ts';
+import type { MediaTotals, OpenFailure, PortPair, Relay, RelaySession, RelaySpec, RelayUser } from './relay.ts';
+import { RelayTotals } from './relay-totals.ts';
 import type { MediaSockets } from './sockets.ts';
 
 export interface PlainRelayOptions {
@@ -29,11 +21,7 @@ export class PlainRelay implements Relay {
   /** By RTP port. */
   readonly #open = new Map<number, OpenPorts>();
   readonly #sessions = new Set<PlainSession>();
-  /** Of sessions that have ended. */
-  #received = 0;
-  #sent = 0;
-  #lost = 0;
-  #lostReported = 0;
+  readonly #totals = new RelayTotals();
   #closed = false;
 
   constructor({ sockets, clock, ownAddresses = [] }: PlainRelayOptions) {
@@ -72,17 +60,7 @@ export class PlainRelay implements Relay {
   }
 
   totals(): MediaTotals {
-    let { received, sent, lost } = { received: this.#received, sent: this.#sent, lost: this.#lost };
-    for (const session of this.#sessions) {
-      for (const leg of session.counters()) {
-        received += leg.packetsReceived;
-        sent += leg.packetsSent;
-        lost += leg.packetsLost;
-      }
-    }
-    // A late packet takes back a loss; a counter that others read must never go down.
-    this.#lostReported = Math.max(this.#lostReported, lost);
-    return { received, sent, lost: this.#lostReported };
+    return this.#totals.with(this.#sessions);
   }
 
   async close(): Promise<void> {
@@ -122,13 +100,6 @@ export class PlainRelay implements Relay {
   }
 
   #forget(session: PlainSession): void {
-    if (!this.#sessions.delete(session)) return;
-    for (const leg of session.counters()) this.#add(leg);
-  }
-
-  #add(leg: LegCounters): void {
-    this.#received += leg.packetsReceived;
-    this.#sent += leg.packetsSent;
-    this.#lost += leg.packetsLost;
+    if (this.#sessions.delete(session)) this.#totals.add(session.counters());
   }
 }

@@ -1,4 +1,4 @@
-import type { Timer } from '../base/index.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { type LegHost, type LegUser, type OpenPorts, PlainLeg } from './plain-leg.ts';
 import type { LegCounters, LegIndex, PortPair, RelaySession, RelaySpec, RelayUser } from './relay.ts';
 
@@ -9,20 +9,16 @@ export interface SessionHost extends LegHost {
   onEnd(session: PlainSession): void;
 }
 
-/** Two legs joined, with one lazy timer that looks now and then whether anybody is still there. */
+/** Two legs joined. */
 export class PlainSession implements RelaySession {
   readonly #host: SessionHost;
-  readonly #user: RelayUser;
   readonly #legs: readonly [PlainLeg, PlainLeg];
-  #idleTimeout: number | null = null;
-  #idleTimer: Timer | null = null;
-  #lastHeard: number;
+  readonly #idleWatch: IdleWatch;
+  #lastHeard = 0;
   #final: readonly [LegCounters, LegCounters] | null = null;
 
   constructor(spec: RelaySpec, user: RelayUser, host: SessionHost) {
     this.#host = host;
-    this.#user = user;
-    this.#lastHeard = host.clock.now();
     const userOf = (leg: LegIndex): LegUser => ({
       heard: (now) => {
         this.#lastHeard = now;
@@ -34,7 +30,12 @@ export class PlainSession implements RelaySession {
     this.#legs = [new PlainLeg(a, host, userOf(0)), new PlainLeg(b, host, userOf(1))];
     this.#place(spec);
     PlainLeg.connect(...this.#legs);
-    this.#watch(spec.idleTimeout);
+    this.#idleWatch = new IdleWatch(
+      host.clock,
+      () => this.#lastHeard,
+      () => user.onIdle(),
+    );
+    this.#idleWatch.update(spec.idleTimeout);
   }
 
   update(spec: RelaySpec): void {
@@ -42,7 +43,7 @@ export class PlainSession implements RelaySession {
     this.#place(spec);
     this.#legs[0].update(spec.legs[0]);
     this.#legs[1].update(spec.legs[1]);
-    if (spec.idleTimeout !== this.#idleTimeout || this.#idleTimer === null) this.#watch(spec.idleTimeout);
+    this.#idleWatch.update(spec.idleTimeout);
   }
 
   send(leg: LegIndex, packet: Uint8Array): void {
@@ -56,7 +57,7 @@ export class PlainSession implements RelaySession {
   end(done: (counters: readonly [LegCounters, LegCounters]) => void): void {
     if (this.#final === null) {
       this.#final = this.counters();
-      this.#idleTimer?.cancel();
+      this.#idleWatch.stop();
       for (const leg of this.#legs) leg.moveTo(null);
       this.#host.onEnd(this);
     }
@@ -78,23 +79,5 @@ export class PlainSession implements RelaySession {
     }
     this.#legs[0].moveTo(a ?? null, spec.legs[0].srtp);
     this.#legs[1].moveTo(b ?? null, spec.legs[1]?.srtp);
-  }
-
-  /** Silence counts from now. */
-  #watch(idleTimeout: number | null): void {
-    this.#idleTimer?.cancel();
-    this.#idleTimer = null;
-    this.#idleTimeout = idleTimeout;
-    this.#lastHeard = this.#host.clock.now();
-    if (idleTimeout !== null) this.#lookAgainIn(idleTimeout, idleTimeout);
-  }
-
-  #lookAgainIn(ms: number, idleTimeout: number): void {
-    this.#idleTimer = this.#host.clock.after(ms, () => {
-      this.#idleTimer = null;
-      const left = this.#lastHeard + idleTimeout - this.#host.clock.now();
-      if (left > 0) this.#lookAgainIn(left, idleTimeout);
-      else this.#user.onIdle();
-    });
   }
 }

@@ -17,6 +17,12 @@ export interface RemoteMedia {
   readonly rtcpPort: number;
 }
 
+/** Whether both say the same: if not, what was learned of the far end counts no longer. */
+export function sameRemote(a: RemoteMedia | null, b: RemoteMedia | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.address === b.address && a.port === b.port && a.rtcpPort === b.rtcpPort;
+}
+
 /** What is to happen with the packets of one leg: plain data. */
 export interface RelayLegSpec {
   readonly port: PortPair;

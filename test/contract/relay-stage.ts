@@ -6,6 +6,8 @@ import {
   type LegIndex,
   type MediaSockets,
   MemorySockets,
+  type NativeAddon,
+  NativeRelay,
   PlainRelay,
   PortLeases,
   type PortPair,
@@ -15,6 +17,7 @@ import {
   type RemoteMedia,
 } from '../../src/media/index.ts';
 import { formatRtp } from '../../src/rtp/index.ts';
+import { builtAddon } from '../support/native-addon.ts';
 
 /** A relay, the network that it and the phones are on, and its time, which moves only when told to. */
 export interface Ground {
@@ -25,6 +28,8 @@ export interface Ground {
   readonly sockets: MediaSockets;
   /** The relay's own address. */
   readonly here: string;
+  /** Another address that leads to our ports, such as the public one of a NAT. */
+  readonly ourOther: string;
   /** The address of the n-th phone. */
   readonly there: (n: number) => string;
   /** Until all that has been sent has arrived, and what that made the relay send too. */
@@ -36,42 +41,95 @@ const plainOverMemory = (pairs = 500): Ground => {
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
   const range = { start: 10_000, end: 10_000 + 2 * pairs };
-  const relay = new PlainRelay({ sockets, clock });
+  const relay = new PlainRelay({ sockets, clock, ownAddresses: ['203.0.113.5'] });
   return {
     relay,
     ports: new PortLeases({ relay, ports: range, clock, random, log: silentLog }),
     clock,
     sockets,
     here: '192.0.2.10',
+    ourOther: '203.0.113.5',
     there: (n) => `198.51.100.${n}`,
     settle: async () => clock.advance(0),
   };
 };
 
-const plainOverUdp = (wanted = 500): Ground => {
-  // More than wanted, since other programs may hold some of them.
+const ourOther = '127.0.0.2';
+
+/** On loopback, with more pairs than are wanted, since other programs may hold some of them. */
+const overUdp = (wanted: number, clock: VirtualClock, relay: Relay, settled: () => Promise<void>): Ground => {
   const pairs = Math.max(wanted, 50);
-  const clock = new VirtualClock();
   const sockets = new DgramSockets();
   const start = 20_000 + 2 * systemRandom.below(5000);
   const range = { start, end: start + 2 * pairs };
-  const relay = new PlainRelay({ sockets, clock });
   return {
     relay,
     ports: new PortLeases({ relay, ports: range, clock, random: systemRandom, log: silentLog }),
     clock,
     sockets,
     here: '127.0.0.1',
+    ourOther,
     there: () => '127.0.0.1',
-    settle: () => roundTrips(sockets, 4),
+    settle: async () => {
+      await settled();
+      await roundTrips(sockets, 4);
+    },
   };
 };
 
-/** Every implementation, by name; each opens with so many pairs of ports. */
-export const relays: readonly [string, (pairs?: number) => Ground][] = [
+const plainOverUdp = (wanted = 500): Ground => {
+  const clock = new VirtualClock();
+  return overUdp(
+    wanted,
+    clock,
+    new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses: [ourOther] }),
+    async () => {},
+  );
+};
+
+/** A clock that takes the native relay's along. */
+class LeadingClock extends VirtualClock {
+  follower: { advance(ms: number): void } | null = null;
+
+  override advance(ms: number): void {
+    this.follower?.advance(ms);
+    super.advance(ms);
+  }
+}
+
+const native =
+  (addon: NativeAddon, threads: number) =>
+  (wanted = 500): Ground => {
+    const clock = new LeadingClock();
+    const relay = new NativeRelay({
+      addon,
+      clock,
+      log: silentLog,
+      ownAddresses: [ourOther],
+      threads,
+      frozen: true,
+      realTime: false,
+    });
+    clock.follower = relay;
+    return overUdp(wanted, clock, relay, () => relay.settle());
+  };
+
+const addon = builtAddon();
+const nativeRelays: readonly [string, (pairs?: number) => Ground][] = addon
+  ? [
+      ['native relay', native(addon, 1)],
+      ['native relay, three threads', native(addon, 3)],
+    ]
+  : [];
+
+/** Every implementation that speaks SRTP, by name; each opens with so many pairs of ports. */
+export const secureRelays: readonly [string, (pairs?: number) => Ground][] = [
   ['plain relay, memory network', plainOverMemory],
   ['plain relay, UDP sockets', plainOverUdp],
 ];
+
+/** Every implementation. */
+export const relays: readonly [string, (pairs?: number) => Ground][] = [...secureRelays, ...nativeRelays];
 
 /** The loopback interface delivers before `send` returns, so each trip sees every socket served that had something. */
 export async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {

@@ -1,0 +1,108 @@
+// A thread that serves sessions: waits for packets on their ports, obeys orders, sends what JavaScript wants sent.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "clock.h"
+#include "leg.h"
+#include "order.h"
+#include "ring.h"
+
+namespace relay {
+
+struct ThreadOptions {
+  // Whether to ask for real-time priority.
+  bool realTime = false;
+  // Bytes that wait for JavaScript, and for the network, at most.
+  size_t tapBytes = 1 << 20;
+  size_t sendBytes = 1 << 20;
+};
+
+class RelayThread {
+ public:
+  // `wake` is called from the thread when there are taps or answers; it must neither wait nor fail.
+  RelayThread(const Clock& clock, OwnPorts& ownPorts, const ThreadOptions& options, std::function<void()> wake);
+  // Stops and waits until the thread has ended.
+  ~RelayThread();
+
+  // Whether the kernel gave all that it takes.
+  bool ready() const { return epoll_ >= 0 && wakeup_ >= 0; }
+  void run();
+
+  // For the thread of JavaScript.
+  void tell(std::unique_ptr<Order> order);
+  // A packet for the network; false where too many wait already.
+  bool inject(uint32_t session, uint32_t kind, const uint8_t* packet, size_t size);
+  OrderList& answers() { return answers_; }
+  Ring& taps() { return taps_; }
+  // Nothing is served any more when it returns. What has been answered can still be read.
+  void stop();
+
+ private:
+  // What the kernel names a socket by. Such memory is never given back: it may name one that is just being closed.
+  struct Watch {
+    std::shared_ptr<Socket> socket;
+    Leg* leg = nullptr;
+    bool rtcp = false;
+  };
+
+  struct Session {
+    Session(Surroundings& surroundings, SessionBlock& block, uint32_t number);
+    std::array<Leg, 2> legs;
+    Watch* watches[2][2] = {};
+  };
+
+  void serve(Watch& watch);
+  void obeyAll();
+  void sendInjected(uint64_t end);
+  void obey(Order& order);
+  void apply(Session& session, Order& order);
+  void leave(Session& session, int leg);
+  void enter(Session& session, int leg, const Pair& pair);
+  Watch* watch(std::shared_ptr<Socket> socket, Leg& leg, bool rtcp);
+  void unwatch(Watch* watch);
+  void answer(std::unique_ptr<Order> order);
+  void answer(Order::Kind kind, uint32_t number);
+  void nudge();
+  void takeRealTime();
+  void watchLoad();
+
+  const Clock& clock_;
+  const ThreadOptions options_;
+  const std::function<void()> wake_;
+  int epoll_;
+  int wakeup_;
+  std::thread thread_;
+
+  OrderList orders_;
+  OrderList answers_;
+  Ring taps_;
+  Ring injected_;
+  std::atomic<bool> nudged_{false};
+
+  // Of the thread alone.
+  Surroundings surroundings_;
+  std::unordered_map<uint32_t, std::unique_ptr<Session>> sessions_;
+  std::deque<Watch> watches_;
+  std::vector<Watch*> free_;
+  // Free as soon as the events in hand are done with.
+  std::vector<Watch*> freed_;
+  std::vector<std::unique_ptr<Order>> settling_;
+  std::unique_ptr<uint8_t[]> buffer_;
+  bool answered_ = false;
+  bool stopped_ = false;
+  bool realTime_ = false;
+  bool refused_ = false;
+  int64_t lookedAt_ = 0;
+  int64_t usedThen_ = 0;
+  int64_t takeAgainAt_ = 0;
+};
+
+}  // namespace relay
