@@ -1,4 +1,5 @@
 export { type AudioDecoder, type AudioEncoder, CodecError, type CodecSpec } from './codec.ts';
+export { ComfortNoise, NoiseAnalysis } from './comfort-noise.ts';
 export {
   canCode,
   createDecoder,
@@ -9,3 +10,4 @@ export {
 } from './create.ts';
 export { type OpusImplementation, opusImplementation } from './opus-library.ts';
 export { Resampler } from './resampler.ts';
+export { SilenceDetector } from './silence.ts';
