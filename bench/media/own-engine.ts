@@ -45,7 +45,12 @@ export class OwnEngine implements Carrier {
         codecs: [pcmu],
         ptime: 20,
       });
-      const spec = { id: `${index}`, legs: [leg(caller, 0), leg(callee, 1)] as const, idleTimeout: 60_000 };
+      const spec = {
+        id: `${index}`,
+        legs: [leg(caller, 0), leg(callee, 1)] as const,
+        idleTimeout: 60_000,
+        answered: true,
+      };
       this.#calls.push({ session: this.#engine.start(spec, { onIdle: () => {} }), ports });
       return [
         { port: ports[0].port, key: null },

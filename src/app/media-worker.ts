@@ -18,7 +18,7 @@ new WorkerServer({
   clock,
   make: () => {
     const relay = new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses: setting.ownAddresses });
-    return { relay, sessions: new MediaSessions({ relay }), name: 'plain-relay' };
+    return { relay, sessions: new MediaSessions({ relay, clock }), name: 'plain-relay' };
   },
   onClose: () => process.exit(0),
 });

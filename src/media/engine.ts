@@ -1,5 +1,7 @@
 import type { AgreedCodec } from '../sdp/index.ts';
+import type { LegQualitySummary, QualityReport } from './quality-monitor.ts';
 import type { LegCounters, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
+import type { OneWayFinding } from './silence-watch.ts';
 
 /** One end of a session, as its dialog has agreed on it: plain data. */
 export interface MediaLeg
@@ -8,6 +10,8 @@ export interface MediaLeg
   readonly codecs: readonly AgreedCodec[];
   /** ms of audio in a packet that the phone wants to receive; null: it has not said. */
   readonly ptime: number | null;
+  /** Whether the phone is to send: false while its direction is recvonly or inactive; it is where nothing is said. */
+  readonly expected?: boolean;
 }
 
 /** What is to happen with the media of one call: plain data. */
@@ -18,6 +22,8 @@ export interface MediaSessionSpec {
   readonly legs: readonly [MediaLeg, MediaLeg | null];
   /** After how many ms with neither RTP nor RTCP from either side the user is told; null = never (on hold). */
   readonly idleTimeout: number | null;
+  /** Whether the call has been answered: from then on its quality is measured, and silence of one side is a fault. */
+  readonly answered: boolean;
 }
 
 /** Hears of a session. */
@@ -28,11 +34,17 @@ export interface MediaSessionUser {
   onDigit?(leg: 0 | 1, digit: string, durationMs: number): void;
   /** What carried it has died: nothing more is heard of this session, and it is to be ended. */
   onLost?(reason: string): void;
+  /** How both legs were, every 5 s from the answer to the end. */
+  onQuality?(report: QualityReport): void;
+  /** A phone is not heard though it should be: told some seconds after the answer, or after a change of the session. */
+  onOneWay?(finding: OneWayFinding): void;
 }
 
 /** What is known of one leg at the end. */
 export interface LegSummary {
   readonly counters: LegCounters;
+  /** Null where the call was not answered. */
+  readonly quality: LegQualitySummary | null;
 }
 
 /** What is known of a session at its end. */

@@ -17,6 +17,7 @@ export { NativeRelay, type NativeRelayOptions } from './native-relay.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
 export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 export type { PortRange } from './port-pool.ts';
+export type { LegQuality, LegQualitySummary, OpinionSummary, QualityReport, StreamQuality } from './quality-monitor.ts';
 export type {
   LegCounters,
   LegIndex,
@@ -30,6 +31,7 @@ export type {
   RelayUser,
   RemoteMedia,
 } from './relay.ts';
+export type { OneWayFinding, SilenceReason } from './silence-watch.ts';
 export type { DatagramPort, MediaSockets } from './sockets.ts';
 export type { CreateRecordingFile } from './sound/recording-file.ts';
 export { WorkerEngine, type WorkerEngineOptions } from './worker/worker-engine.ts';

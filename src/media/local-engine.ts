@@ -48,6 +48,7 @@ export class LocalEngine implements MediaEngine {
   }
 
   async close(): Promise<void> {
+    this.#sessions.endAll();
     await this.#relay.close();
     this.#ports.releaseAll();
   }

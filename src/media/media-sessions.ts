@@ -1,29 +1,31 @@
 import type { MediaSession, MediaSessionSpec, MediaSessionUser } from './engine.ts';
-import { LocalSession } from './local-session.ts';
-import type { Relay } from './relay.ts';
+import { LocalSession, type LocalSessionHost } from './local-session.ts';
 
-export interface MediaSessionsOptions {
-  readonly relay: Relay;
-}
+export type MediaSessionsOptions = LocalSessionHost;
 
 /** The sessions over a relay of this process. */
 export class MediaSessions {
-  readonly #relay: Relay;
-  #count = 0;
+  readonly #host: LocalSessionHost;
+  readonly #running = new Set<LocalSession>();
 
-  constructor({ relay }: MediaSessionsOptions) {
-    this.#relay = relay;
+  constructor({ relay, clock }: MediaSessionsOptions) {
+    this.#host = { relay, clock };
   }
 
   /** How many there are. */
   get count(): number {
-    return this.#count;
+    return this.#running.size;
   }
 
   /** Throws where a port is not open or serves another leg. */
   start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
-    const session = new LocalSession(spec, user, this.#relay, () => this.#count--);
-    this.#count++;
+    const session = new LocalSession(spec, user, this.#host, (ended) => this.#running.delete(ended));
+    this.#running.add(session);
     return session;
+  }
+
+  /** Ends every session without a word to its user. */
+  endAll(): void {
+    for (const session of this.#running) session.end(() => {});
   }
 }

@@ -16,6 +16,6 @@ export function planOf({ id, legs: [a, b], idleTimeout }: MediaSessionSpec): Ses
   return { relay: { id, idleTimeout, legs: [relayed(a, b), b && relayed(b, a)] } };
 }
 
-function relayed({ codecs, ptime, ...leg }: MediaLeg, to: MediaLeg | null): RelayLegSpec {
+function relayed({ codecs, ptime, expected, ...leg }: MediaLeg, to: MediaLeg | null): RelayLegSpec {
   return { ...leg, payloadTypes: payloadMap(codecs, to?.codecs ?? []), clockRates: clockRates(codecs) };
 }

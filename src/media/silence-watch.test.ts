@@ -15,7 +15,7 @@ const leg = (port: number, changes: Partial<WatchedLeg> = {}): WatchedLeg => ({
 /** A watch over two legs whose counters the test sets. */
 function watching() {
   const clock = new VirtualClock();
-  const nothing: WatchedCounters = { packetsReceived: 0, strangers: 0, lastStranger: null };
+  const nothing: WatchedCounters = { packetsReceived: 0, strangers: 0, lastStranger: null, authenticationFailures: 0 };
   const counters: [WatchedCounters, WatchedCounters] = [nothing, nothing];
   const findings: OneWayFinding[] = [];
   const watch = new SilenceWatch(

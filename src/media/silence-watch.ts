@@ -28,9 +28,10 @@ export interface WatchedLeg extends Pick<RelayLegSpec, 'port' | 'remote' | 'sign
 }
 
 /** What of the counters matters here. */
-export type WatchedCounters = Pick<LegCounters, 'packetsReceived' | 'strangers' | 'lastStranger'> & {
-  readonly authenticationFailures?: number;
-};
+export type WatchedCounters = Pick<
+  LegCounters,
+  'packetsReceived' | 'strangers' | 'lastStranger' | 'authenticationFailures'
+>;
 
 /**
  * Finds one-way audio: a while after the answer it looks whether each phone has sent something. A change of what the
@@ -83,7 +84,7 @@ function explained(leg: WatchedLeg, before: WatchedCounters, now: WatchedCounter
   const { signalling } = leg;
   const named = leg.remote && { address: leg.remote.address, port: leg.remote.port };
   const evidence = { stranger, named, signalling };
-  if ((now.authenticationFailures ?? 0) > (before.authenticationFailures ?? 0)) {
+  if (now.authenticationFailures > before.authenticationFailures) {
     return { reason: 'srtp_mismatch', ...evidence };
   }
   if (stranger !== null) return { reason: 'strangers', ...evidence };

@@ -107,6 +107,34 @@ test('an ended call counts in total and by its ending; its duration only when it
   });
 });
 
+test('the quality of calls is in histograms by direction alone; what was not measured is in none', async () => {
+  const metrics = setUp();
+  const stream = { packets: 240, lost: 10, lossRate: 0.04, meanBurst: 2, jitterMs: 4, mos: 3.9 };
+  metrics.handle({
+    type: 'call.quality',
+    at: 0,
+    call: endedCall(),
+    caller: { codec: 'PCMU', received: stream, sent: { ...stream, lossRate: 0, mos: null, jitterMs: null }, rttMs: 80 },
+    callee: { codec: 'PCMU', received: { ...stream, lossRate: 0, mos: 4.4 }, sent: null, rttMs: null },
+  });
+  const audio = { silent: 'caller', reason: 'no_packets', stranger: null, named: null, signalling: null } as const;
+  metrics.handle({ type: 'call.one_way_audio', at: 0, call: endedCall(), audio });
+  const found = await samples(metrics);
+  expect(found).toMatchObject({
+    'rtp_mos_count{direction="received"}': 2,
+    'rtp_mos_sum{direction="received"}': expect.closeTo(8.3, 6),
+    'rtp_loss_ratio_count{direction="received"}': 2,
+    'rtp_loss_ratio_sum{direction="received"}': 0.04,
+    'rtp_loss_ratio_count{direction="sent"}': 1,
+    'rtp_jitter_seconds_sum{direction="received"}': 0.008,
+    rtp_round_trip_seconds_count: 1,
+    rtp_round_trip_seconds_sum: 0.08,
+    'rtp_one_way_audio_total{reason="no_packets"}': 1,
+  });
+  expect(found).not.toHaveProperty(['rtp_mos_count{direction="sent"}']);
+  expect(found).not.toHaveProperty(['rtp_jitter_seconds_count{direction="sent"}']);
+});
+
 test('requests and responses are counted by method and status; what a peer makes up is OTHER', async () => {
   const metrics = setUp();
   for (const method of ['INVITE', 'INVITE', 'invite', 'PWN-1', 'PWN-2']) metrics.request(method);

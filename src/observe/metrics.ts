@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { PbxEvent } from '../pbx/events/index.ts';
+import type { LegQuality, PbxEvent } from '../pbx/events/index.ts';
 import type { GuardFigures } from '../pbx/security/index.ts';
 import type { CdrStatistics } from './cdr-writer.ts';
 import type { WebhookStatistics } from './webhooks.ts';
@@ -50,10 +50,15 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #callDuration: Histogram;
   readonly #setupDuration: Histogram;
+  readonly #mos: Histogram;
+  readonly #loss: Histogram;
+  readonly #jitter: Histogram;
+  readonly #roundTrip: Histogram;
   // Plain maps: there are a dozen SIP messages to a call, and a labelled counter costs a hash of its labels each time.
   readonly #requests = new Map<string, number>();
   readonly #responses = new Map<string, number>();
   readonly #endings = new Map<string, number>();
+  readonly #oneWay = new Map<string, number>();
   #totalCalls = 0;
   #sessionsExpired = 0;
 
@@ -70,6 +75,33 @@ export class Metrics {
       name: 'sip_call_setup_duration_seconds',
       help: "Time from the caller's INVITE to the first sign of the callee (180, 183 or 200)",
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    });
+    this.#mos = new Histogram({
+      name: 'rtp_mos',
+      help: 'Mean opinion score (E-model) of 5 s of one leg: of what came from the phone, and of what it received of us',
+      labelNames: ['direction'],
+      buckets: [1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.1, 4.2, 4.3, 4.4, 4.5],
+      registers,
+    });
+    this.#loss = new Histogram({
+      name: 'rtp_loss_ratio',
+      help: 'Packets lost of those expected, 0 to 1, in 5 s of one leg',
+      labelNames: ['direction'],
+      buckets: [0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+      registers,
+    });
+    this.#jitter = new Histogram({
+      name: 'rtp_jitter_seconds',
+      help: 'Interarrival jitter (RFC 3550) at the end of 5 s of one leg',
+      labelNames: ['direction'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5],
+      registers,
+    });
+    this.#roundTrip = new Histogram({
+      name: 'rtp_round_trip_seconds',
+      help: 'To a phone and back, by RTCP, in 5 s of one leg',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2],
       registers,
     });
     this.#gauge('sip_active_calls', 'Calls going on', sources.activeCalls);
@@ -162,6 +194,12 @@ export class Metrics {
       sum(sources.media.workers(), ({ restarts }) => restarts),
     );
     this.#counter('rtp_packets_lost', 'RTP packets lost on their way to us', () => sources.media.totals().lost);
+    this.#labelled(
+      'rtp_one_way_audio_total',
+      'Phones that were not heard though they should have been, by reason',
+      ['reason'],
+      () => this.#oneWay,
+    );
     this.#counter('webhook_requests_total', 'Webhook requests sent', () => sources.webhooks().requests);
     this.#counter('webhook_failures_total', 'Webhook requests without a 2xx answer', () => sources.webhooks().failures);
     this.#counter('webhook_dropped_total', 'Webhooks given up for their age', () => sources.webhooks().dropped);
@@ -176,6 +214,11 @@ export class Metrics {
 
   /** Hears an event. */
   handle(event: PbxEvent): void {
+    if (event.type === 'call.quality') {
+      this.#quality(event.caller);
+      this.#quality(event.callee);
+    }
+    if (event.type === 'call.one_way_audio') count(this.#oneWay, event.audio.reason);
     if (event.type !== 'call.ended') return;
     const { answeredAt, durationMs, ending, setupMs } = event.call;
     this.#totalCalls++;
@@ -183,6 +226,18 @@ export class Metrics {
     count(this.#endings, `${ending.status} ${ending.reason}`);
     if (answeredAt !== null) this.#callDuration.observe(durationMs / 1000);
     if (setupMs !== null) this.#setupDuration.observe(setupMs / 1000);
+  }
+
+  #quality(leg: LegQuality): void {
+    for (const direction of ['received', 'sent'] as const) {
+      const stream = leg[direction];
+      if (stream === null) continue;
+      const label = { direction };
+      this.#loss.observe(label, stream.lossRate);
+      if (stream.mos !== null) this.#mos.observe(label, stream.mos);
+      if (stream.jitterMs !== null) this.#jitter.observe(label, stream.jitterMs / 1000);
+    }
+    if (leg.rttMs !== null) this.#roundTrip.observe(leg.rttMs / 1000);
   }
 
   /** A request was received or sent. */

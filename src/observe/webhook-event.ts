@@ -2,12 +2,12 @@ import { isoTime, type Random, randomToken } from '../base/index.ts';
 import type { BanFacts, CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
 import { cdrOf } from '../pbx/records/index.ts';
 
-type UntoldType = 'leg.changed' | 'media.worker_lost';
+type UntoldType = 'leg.changed' | 'media.worker_lost' | 'call.quality';
 
-/** What receivers are told of; the rest is for lamps and other watchers inside the exchange. */
+/** What receivers are told of; the rest is for watchers inside the exchange, or comes too often. */
 type ToldEvent = Exclude<PbxEvent, { readonly type: UntoldType }>;
 
-const untold: ReadonlySet<string> = new Set<UntoldType>(['leg.changed', 'media.worker_lost']);
+const untold: ReadonlySet<string> = new Set<UntoldType>(['leg.changed', 'media.worker_lost', 'call.quality']);
 
 export function isTold(event: PbxEvent): event is ToldEvent {
   return !untold.has(event.type);
@@ -51,6 +51,17 @@ function dataOf(event: ToldEvent): object {
         codec: event.codec,
         setup_time_ms: Math.round(event.setupMs),
       };
+    case 'call.one_way_audio': {
+      const { silent, reason, stranger, named, signalling } = event.audio;
+      return {
+        ...factsOf(event.call),
+        silent,
+        reason,
+        stranger,
+        sdp_address: named,
+        signalling_ip: signalling,
+      };
+    }
     case 'call.ended':
       return cdrOf(event.call);
     case 'registration.added':

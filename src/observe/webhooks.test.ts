@@ -138,6 +138,43 @@ describe('a webhook', () => {
     expect(queue.deliveries).toEqual([]);
   });
 
+  test('of one-way audio tells whose phone is not heard and why, in its turn; quality is not told', async () => {
+    const { posts, webhooks } = setUp();
+    await webhooks.start();
+    const call = endedCall({ callId: 'c1' });
+    const at = 1_736_071_204_000;
+    const unmeasured = { codec: null, received: null, sent: null, rttMs: null };
+    webhooks.handle(started('c1'));
+    webhooks.handle({ type: 'call.quality', at, call, caller: unmeasured, callee: unmeasured });
+    webhooks.handle({
+      type: 'call.one_way_audio',
+      at,
+      call,
+      audio: {
+        silent: 'callee',
+        reason: 'strangers',
+        stranger: '203.0.113.9:4000',
+        named: '192.0.2.2:5004',
+        signalling: '192.0.2.2',
+      },
+    });
+    await settled();
+    expect(posts.map(({ what }) => what)).toEqual(['c1 call.started', 'c1 call.one_way_audio']);
+    expect(JSON.parse(posts[1]?.body ?? '')).toEqual({
+      id: expect.any(String),
+      type: 'call.one_way_audio',
+      timestamp: '2025-01-05T10:00:04.000Z',
+      data: {
+        ...JSON.parse(posts[0]?.body ?? '').data,
+        silent: 'callee',
+        reason: 'strangers',
+        stranger: '203.0.113.9:4000',
+        sdp_address: '192.0.2.2:5004',
+        signalling_ip: '192.0.2.2',
+      },
+    });
+  });
+
   test('of a ban tells of whom, for what and until when', async () => {
     const { posts, webhooks } = setUp();
     await webhooks.start();

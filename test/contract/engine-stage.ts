@@ -12,8 +12,10 @@ import {
   type MediaSockets,
   type MediaSummary,
   MemorySockets,
+  type OneWayFinding,
   PlainRelay,
   type PortPair,
+  type QualityReport,
   WorkerEngine,
   type WorkerProcess,
   WorkerServer,
@@ -99,7 +101,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     const [control, worker] = duplexPair();
     const heard = messagesOn(worker);
     const relay = new PlainRelay({ sockets, clock });
-    const sessions = new MediaSessions({ relay });
+    const sessions = new MediaSessions({ relay, clock });
     const die = (): void => {
       void relay.close();
       worker.destroy();
@@ -212,17 +214,25 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
   const connect = async (alice: Phone, bob: Phone, { a, b, spec: changes }: Options = {}) => {
     const portA = a?.port ?? engine.lease(here)!;
     const portB = b?.port ?? engine.lease(here, portA)!;
-    const heard = { idle: 0, lost: [] as string[] };
+    const heard = {
+      idle: 0,
+      lost: [] as string[],
+      quality: [] as QualityReport[],
+      oneWay: [] as OneWayFinding[],
+    };
     const specOf = ({ a, b, spec }: Options): MediaSessionSpec => ({
       id: 'call-1',
       legs: [legOf(alice, portA, a), b === null ? null : legOf(bob, portB, b)],
       idleTimeout: null,
+      answered: false,
       ...changes,
       ...spec,
     });
     const session = engine.start(specOf({ ...(a ? { a } : {}), ...(b === undefined ? {} : { b }) }), {
       onIdle: () => heard.idle++,
       onLost: (reason) => heard.lost.push(reason),
+      onQuality: (report) => heard.quality.push(report),
+      onOneWay: (finding) => heard.oneWay.push(finding),
     });
     await ground.settle();
     const update = async (next: Options = {}): Promise<void> => {
@@ -239,6 +249,15 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
     bob,
     phone,
     connect,
+    /** Lets so many seconds pass, and says something in each of them. */
+    pass: async (seconds: number, say: () => void): Promise<void> => {
+      for (let i = 0; i < seconds; i++) {
+        say();
+        await ground.settle();
+        ground.clock.advance(1000);
+        await ground.settle();
+      }
+    },
     ...(await connect(alice, bob, options)),
     finish: async (session: MediaSession): Promise<MediaSummary> => {
       const ended = Promise.withResolvers<MediaSummary>();

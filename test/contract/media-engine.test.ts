@@ -49,6 +49,35 @@ describe.each(engines)('every media engine: %s', (_, open) => {
     expect(heard.idle).toBe(1);
   });
 
+  test('the quality of both legs is told every 5 s from the answer, and at the end in all', async () => {
+    await using stage = await setUp(open());
+    const { alice, bob, portA, portB, heard, pass, update, session, finish } = stage;
+    const speak = () => {
+      for (let i = 0; i < 10; i++) {
+        alice.speak(portA);
+        bob.speak(portB);
+      }
+    };
+    await pass(6, speak);
+    expect(heard.quality).toEqual([]);
+    await update({ spec: { answered: true } });
+    await pass(5, speak);
+    const leg = { codec: 'PCMU', received: { packets: 50, lost: 0, mos: expect.closeTo(4.41, 2) }, sent: null };
+    expect(heard.quality).toMatchObject([{ legs: [leg, leg] }]);
+    expect(heard.oneWay).toEqual([]);
+    const { legs } = await finish(session);
+    const inAll = { codec: 'PCMU', received: { mos: expect.closeTo(4.41, 2) }, rttMs: null };
+    expect(legs).toMatchObject([{ quality: inAll }, { quality: inAll }]);
+  });
+
+  test('a phone that is not heard after the answer is told', async () => {
+    await using stage = await setUp(open(), { spec: { answered: true } });
+    const { alice, bob, portA, heard, pass } = stage;
+    await pass(5, () => alice.speak(portA));
+    const { address, port } = bob.local;
+    expect(heard.oneWay).toMatchObject([{ leg: 1, reason: 'no_packets', named: { address, port } }]);
+  });
+
   test('a leg alone is there already, and somebody comes to it', async () => {
     await using stage = await setUp(open(), { b: null });
     const { alice, bob, portA, portB, update, settle } = stage;
@@ -77,11 +106,11 @@ describe.each(engines)('every media engine: %s', (_, open) => {
       ptime: null,
     });
     for (const port of [{ address: here, port: 9 }, { ...portA, address: '203.0.113.77' }, other.portA]) {
-      const spec = { id: 'call-1', legs: [leg(portA), leg(port)] as const, idleTimeout: null };
+      const spec = { id: 'call-1', legs: [leg(portA), leg(port)] as const, idleTimeout: null, answered: false };
       expect(() => session.update(spec)).toThrow(Error);
       expect(() => engine.start(spec, { onIdle: () => {} })).toThrow(Error);
     }
-    const spec = { id: 'call-1', legs: [leg(portA), leg(portA)] as const, idleTimeout: null };
+    const spec = { id: 'call-1', legs: [leg(portA), leg(portA)] as const, idleTimeout: null, answered: false };
     expect(() => session.update(spec)).toThrow(Error);
     const said = alice.speak(portA);
     await settle();

@@ -68,6 +68,30 @@ describe('media workers', () => {
     expect(engine.usage().inUse).toBe(before - 4);
   });
 
+  test('where the legs are with two workers, quality is told of both, and silence by whoever has the phone', async () => {
+    const { stage, carol, second } = await twoCalls();
+    await using _ = stage;
+    const { alice, portA, session, finish, pass } = stage;
+    await finish(session);
+    await finish(second.session);
+    const pair = { a: { port: portA }, b: { port: second.portA } };
+    const answered = { spec: { answered: true } };
+    const joined = await stage.connect(alice, carol, { ...pair, ...answered });
+    await pass(5, () => {
+      for (let i = 0; i < 10; i++) alice.speak(portA);
+    });
+    expect(joined.heard.quality).toMatchObject([{ legs: [{ received: { packets: 50 } }, { received: null }] }]);
+    const { address, port } = carol.local;
+    expect(joined.heard.oneWay).toMatchObject([{ leg: 1, named: { address, port }, signalling: address }]);
+
+    // On hold nobody has to be heard, in either half.
+    await joined.update({ a: { ...pair.a, send: false }, b: { ...pair.b, expected: false }, ...answered });
+    await pass(5, () => {});
+    expect(joined.heard.oneWay).toHaveLength(1);
+    const { legs } = await finish(joined.session);
+    expect(legs).toMatchObject([{ quality: { received: { mos: expect.closeTo(4.41, 2) } } }, { quality: {} }]);
+  });
+
   test('one that dies loses its calls, and they are told; the other goes on, and a new one takes new calls', async () => {
     const { stage, carol, dave, second } = await twoCalls();
     await using _ = stage;

@@ -5,7 +5,7 @@ import { World } from '../world/world.ts';
 test('the callee hangs up: the caller hears BYE with the cause, the record says who it was', async () => {
   await using world = await World.start();
   const { alice, bob, call, answered } = await talk(world);
-  world.run(5000);
+  world.run(3000);
   answered.hangUp();
   world.run(100);
 
@@ -14,7 +14,7 @@ test('the callee hangs up: the caller hears BYE with the cause, the record says 
   expect(call.requests.at(-1)?.headers.get('Reason')).toBe('Q.850;cause=16;text="Normal call clearing"');
   expect(bob.log).not.toContain('BYE');
   expect(world.cdrs).toMatchObject([
-    { status: 'completed', termination_reason: 'normal', terminated_by: 'callee', q850_cause: 16, billsec: 5 },
+    { status: 'completed', termination_reason: 'normal', terminated_by: 'callee', q850_cause: 16, billsec: 3 },
   ]);
   expect(world.events.map(({ type }) => type).filter((type) => type !== 'leg.changed')).toEqual([
     'registration.added',

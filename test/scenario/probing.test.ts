@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Log, silentLog } from '../../src/base/index.ts';
-import type { Talk } from '../world/talk.ts';
+import { heardWhenBothSpeak, type Talk } from '../world/talk.ts';
 import { news, start, timedTalk, timers, twoPhones } from '../world/timed-talk.ts';
 import type { World } from '../world/world.ts';
 
@@ -73,7 +73,9 @@ describe('a phone that knows no session timers', () => {
   test('and is gone is found by its silence', async () => {
     const { log, complaints } = complaining();
     await using world = await start(timers(600), { log });
-    const { bob, call } = await withAllow(world, null);
+    const talking = await withAllow(world, null);
+    const { bob, call } = talking;
+    heardWhenBothSpeak(world, talking);
     world.network.partition(bob.address);
     world.run(331_000);
     expect(call.state).toBe('talking');
@@ -103,7 +105,9 @@ describe('a phone that knows no session timers', () => {
   test('and is gone, of which nobody is told who has hung up before that was found', async () => {
     const { log, complaints } = complaining();
     await using world = await start(timers(600), { log });
-    const { bob, call } = await withAllow(world, null);
+    const talking = await withAllow(world, null);
+    const { bob, call } = talking;
+    heardWhenBothSpeak(world, talking);
     world.network.partition(bob.address);
     world.run(310_000);
     call.hangUp();

@@ -47,6 +47,10 @@ export class CallBook {
     if (!('call' in event)) return;
     const story = this.#calls.get(event.call.callId) ?? [];
     const last = story.at(-1);
+    if (event.type === 'call.quality' || event.type === 'call.one_way_audio') {
+      if (last?.type !== 'call.answered') this.#accuse(`${event.type} follows ${last?.type} in ${event.call.callId}`);
+      return;
+    }
     const at = order.indexOf(event.type);
     if (last && order.indexOf(last.type as (typeof order)[number]) >= at) {
       this.#accuse(`${event.type} follows ${last.type} in call ${event.call.callId}`);

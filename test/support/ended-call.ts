@@ -1,6 +1,18 @@
-import type { EndedCall, Ending } from '../../src/pbx/events/index.ts';
+import type { EndedCall, Ending, LegMedia } from '../../src/pbx/events/index.ts';
 
-const media = { packetsReceived: 50, packetsSent: 50, packetsLost: 0, jitterMs: 1.25, mos: null };
+const media: LegMedia = {
+  packetsReceived: 50,
+  packetsSent: 50,
+  packetsLost: 0,
+  lossBursts: 0,
+  jitterMs: 1.25,
+  mos: 4.4094,
+  mosWorst: 4.1,
+  sentMos: null,
+  sentMosWorst: null,
+  rttMs: 20.04,
+  codec: 'PCMU',
+};
 
 const hungUp: Ending = {
   party: 'caller',

@@ -1,5 +1,6 @@
 import type { Address } from '../../src/base/index.ts';
 import type { DatagramPort, MemorySockets } from '../../src/media/index.ts';
+import { formatRtcp, type RtcpPacket } from '../../src/rtp/index.ts';
 
 const defaultCodecs = [
   [0, 'PCMU/8000'],
@@ -15,11 +16,13 @@ export const speex = [[97, 'speex/8000']] as const;
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
-/** The phone's RTP socket, what it heard, and the session descriptions that name it. */
+/** The phone's RTP socket and, once it is used, the RTCP socket above, what it heard, and the session descriptions that name it. */
 export class PhoneMedia {
   readonly #address: string;
   readonly #codecs: readonly (readonly [number, string])[];
   readonly #port: DatagramPort | null;
+  readonly #sockets: MemorySockets;
+  #rtcpPort: DatagramPort | null = null;
   readonly #sessionId: string;
   #version = 0;
   #sequence = 1000;
@@ -27,6 +30,7 @@ export class PhoneMedia {
   readonly received: { readonly bytes: Uint8Array; readonly from: Address }[] = [];
 
   constructor(sockets: MemorySockets, address: string, codecs: readonly (readonly [number, string])[] = defaultCodecs) {
+    this.#sockets = sockets;
     this.#address = address;
     this.#codecs = codecs;
     this.#sessionId = String(1000 + Number(address.split('.').at(-1)));
@@ -37,6 +41,11 @@ export class PhoneMedia {
 
   get local(): Address {
     return this.#port?.local ?? { address: this.#address, port: 0 };
+  }
+
+  /** The source that its packets name. */
+  get ssrc(): number {
+    return 0x1234_0000 + this.local.port;
   }
 
   /** Payloads that arrived, as text. */
@@ -78,13 +87,26 @@ export class PhoneMedia {
     packet[1] = payloadType;
     view.setUint16(2, ++this.#sequence & 0xffff);
     view.setUint32(4, this.#sequence * 160);
-    view.setUint32(8, 0x1234_0000 + this.local.port);
+    view.setUint32(8, this.ssrc);
     packet.set(payload, 12);
     this.#port?.send(packet, to);
   }
 
+  /** The next packets are lost on the way: their numbers are missing. */
+  lose(count: number): void {
+    this.#sequence += count;
+  }
+
+  /** Sends RTCP to the port above the one that a session description names. */
+  report(packets: readonly RtcpPacket[], sdp: string): void {
+    const { address, port } = mediaOf(sdp);
+    this.#rtcpPort ??= this.#sockets.open({ address: this.#address, port: this.local.port + 1 }, () => {});
+    this.#rtcpPort?.send(formatRtcp(packets), { address, port: port + 1 });
+  }
+
   close(): void {
     this.#port?.close();
+    this.#rtcpPort?.close();
   }
 }
 

@@ -10,6 +10,8 @@ export const userEvents: { readonly [Event in keyof MediaSessionUser]-?: true } 
   onIdle: true,
   onDigit: true,
   onLost: true,
+  onQuality: true,
+  onOneWay: true,
 };
 
 /** A call of a session's user. */

@@ -73,6 +73,11 @@ export class SessionPart {
 
   #lastKnown(): MediaSummary {
     const [a, b] = this.#counters;
-    return { legs: [{ counters: a }, { counters: b }] };
+    return {
+      legs: [
+        { counters: a, quality: null },
+        { counters: b, quality: null },
+      ],
+    };
   }
 }

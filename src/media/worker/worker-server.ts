@@ -36,6 +36,7 @@ export class WorkerServer {
       onMessage: (message) => this.#obey(message),
       onClose: () => {
         this.#timer.cancel();
+        this.#sessions.endAll();
         onClose();
       },
     });

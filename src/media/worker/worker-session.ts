@@ -1,5 +1,5 @@
 import type { MediaLeg, MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from '../engine.ts';
-import { addCounters, type LegCounters, noCounters, type PortPair } from '../relay.ts';
+import { addCounters, type LegCounters, type LegIndex, noCounters, type PortPair } from '../relay.ts';
 import type { UserEvent } from './protocol.ts';
 import { type PartNumbers, type PartUser, SessionPart } from './session-part.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -93,7 +93,7 @@ export class WorkerSession implements MediaSession {
       this.#parts[0].update(one);
       this.#parts[1].update(other);
     } else {
-      this.#parts = [this.#part(first, one, this.#wholeUser()), this.#part(second, other, this.#halfUser())];
+      this.#parts = [this.#part(first, one, this.#firstUser()), this.#part(second, other, this.#secondUser())];
     }
   }
 
@@ -114,10 +114,16 @@ export class WorkerSession implements MediaSession {
     return { onTold: (event) => this.#tell(event), onDown: (reason) => this.#lose(reason) };
   }
 
-  /** The second half has nothing to say that the first does not say too, but that it is lost. */
-  #halfUser(): PartUser {
+  /** The first half speaks for both, but that it does not know why the phone of the second is not heard. */
+  #firstUser(): PartUser {
+    const { onTold, onDown } = this.#wholeUser();
+    return { onTold: (event) => !isSilenceOf(1, event) && onTold(event), onDown };
+  }
+
+  /** The second half has nothing to say that the first does not say too, but of its phone's silence and that it is lost. */
+  #secondUser(): PartUser {
     return {
-      onTold: (event) => event.event === 'onLost' && this.#tell(event),
+      onTold: (event) => (event.event === 'onLost' || isSilenceOf(1, event)) && this.#tell(event),
       onDown: (reason) => this.#lose(reason),
     };
   }
@@ -149,7 +155,13 @@ export class WorkerSession implements MediaSession {
   #summary(summaries: readonly MediaSummary[]): MediaSummary {
     const [first, second = first] = summaries;
     const [a, b] = this.#before;
-    if (!first || !second) return { legs: [{ counters: a }, { counters: b }] };
+    if (!first || !second) {
+      const legs = [
+        { counters: a, quality: null },
+        { counters: b, quality: null },
+      ] as const;
+      return { legs };
+    }
     return {
       ...first,
       legs: [
@@ -181,6 +193,11 @@ export class WorkerSession implements MediaSession {
   }
 }
 
+/** Whether it tells that the phone of `leg` is not heard. */
+function isSilenceOf(leg: LegIndex, told: UserEvent): boolean {
+  return told.event === 'onOneWay' && told.args[0].leg === leg;
+}
+
 function sameLinks(parts: readonly SessionPart[], links: readonly WorkerLink[]): boolean {
   return parts.length === links.length && parts.every((part, index) => part.link === links[index]);
 }
@@ -206,9 +223,10 @@ function halves(spec: MediaSessionSpec, { first, second }: Bridge): readonly [Me
   const [a, b] = spec.legs;
   if (b === null) throw new Error(`session ${spec.id} has one leg and needs no bridge`);
   const joint = { signalling: loopback, send: true, ptime: b.ptime };
-  const beyond: MediaLeg = { ...joint, port: first, remote: remoteAt(second), codecs: b.codecs };
+  const beyond: MediaLeg = { ...joint, port: first, remote: remoteAt(second), codecs: b.codecs, expected: talks(b) };
   const before: MediaLeg = {
     ...joint,
+    expected: talks(a),
     port: second,
     remote: remoteAt(first),
     codecs: b.codecs.map((codec) => ({
@@ -221,6 +239,11 @@ function halves(spec: MediaSessionSpec, { first, second }: Bridge): readonly [Me
     { ...spec, legs: [a, beyond] },
     { ...spec, id: `${spec.id}/2`, legs: [before, b], idleTimeout: null },
   ];
+}
+
+/** Whether media is to flow both ways with the phone of `leg`. */
+function talks({ send, expected = true }: MediaLeg): boolean {
+  return send && expected;
 }
 
 function remoteAt({ address, port }: PortPair) {

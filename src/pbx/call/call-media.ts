@@ -1,5 +1,6 @@
-import type { LegSummary, MediaSession, MediaSessionSpec } from '../../media/index.ts';
-import type { LegMedia } from '../events/index.ts';
+import { formatAddress } from '../../base/index.ts';
+import type { LegSummary, MediaSession, MediaSessionSpec, OneWayFinding, QualityReport } from '../../media/index.ts';
+import type { LegMedia, OneWayAudio } from '../events/index.ts';
 import type { CallContext } from './call-context.ts';
 import type { KeyPress } from './key-press.ts';
 import type { Leg } from './leg.ts';
@@ -13,14 +14,24 @@ export interface CallMediaUser {
   onLost(reason: string): void;
   /** A key of one phone that the other can't be told as a telephone event. */
   onKey(party: Side['party'], key: KeyPress): void;
+  /** Every 5 s after the answer. */
+  onQuality(report: QualityReport): void;
+  /** A phone is not heard though it should be. */
+  onOneWay(audio: OneWayAudio): void;
 }
 
 const unmeasured: LegMedia = {
   packetsReceived: null,
   packetsSent: null,
   packetsLost: null,
+  lossBursts: null,
   jitterMs: null,
   mos: null,
+  mosWorst: null,
+  sentMos: null,
+  sentMosWorst: null,
+  rttMs: null,
+  codec: null,
 };
 
 /** The audio of one call, from the first early media to the end, whichever branches it came from. */
@@ -29,6 +40,7 @@ export class CallMedia {
   readonly #callId: string;
   readonly #user: CallMediaUser;
   #session: MediaSession | null = null;
+  #answered = false;
 
   constructor(context: CallContext, callId: string, user: CallMediaUser) {
     this.#context = context;
@@ -39,6 +51,11 @@ export class CallMedia {
   /** Whether packets flow. */
   get connected(): boolean {
     return this.#session !== null;
+  }
+
+  /** Both sides know that the call is answered: with the next `connect` its quality is measured. */
+  answered(): void {
+    this.#answered = true;
   }
 
   /**
@@ -52,6 +69,7 @@ export class CallMedia {
       id: this.#callId,
       legs: [caller.media, callee.media],
       idleTimeout: watched ? rtpTimeout : null,
+      answered: this.#answered,
     };
     if (this.#session) this.#session.update(spec);
     else this.#session = this.#start(spec);
@@ -62,6 +80,8 @@ export class CallMedia {
       onIdle: () => this.#user.onIdle(),
       onLost: (reason) => this.#user.onLost(reason),
       onDigit: (leg, digit, durationMs) => this.#user.onKey(leg === 0 ? 'caller' : 'callee', { digit, durationMs }),
+      onQuality: (report) => this.#user.onQuality(report),
+      onOneWay: (finding) => this.#user.onOneWay(audioOf(finding)),
     });
   }
 
@@ -81,13 +101,28 @@ export class CallMedia {
   }
 }
 
-function measured({ counters }: LegSummary): LegMedia {
+function measured({ counters, quality }: LegSummary): LegMedia {
   return {
     packetsReceived: counters.packetsReceived,
     packetsSent: counters.packetsSent,
     packetsLost: counters.packetsLost,
+    lossBursts: counters.lossEvents,
     jitterMs: counters.jitterMs,
-    // Quality is not estimated yet; "not measured" is null.
-    mos: null,
+    mos: quality?.received?.mos ?? null,
+    mosWorst: quality?.received?.worst ?? null,
+    sentMos: quality?.sent?.mos ?? null,
+    sentMosWorst: quality?.sent?.worst ?? null,
+    rttMs: quality?.rttMs ?? null,
+    codec: quality?.codec ?? null,
+  };
+}
+
+function audioOf({ leg, reason, stranger, named, signalling }: OneWayFinding): OneWayAudio {
+  return {
+    silent: leg === 0 ? 'caller' : 'callee',
+    reason,
+    stranger: stranger && formatAddress(stranger),
+    named: named && formatAddress(named),
+    signalling,
   };
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../../base/index.ts';
-import type { CallFacts, EndedCall, Ending } from '../events/index.ts';
+import type { QualityReport } from '../../media/index.ts';
+import type { CallFacts, EndedCall, Ending, OneWayAudio } from '../events/index.ts';
 import type { CallContext } from './call-context.ts';
 
 /** The phone that a record names beside the caller's. */
@@ -64,6 +65,20 @@ export class CallRecord {
     this.#log.info('call answered', { codec });
   }
 
+  /** How the two legs have been for the last seconds. */
+  quality({ legs: [caller, callee] }: QualityReport): void {
+    const { events, clock } = this.#context;
+    events.publish({ type: 'call.quality', at: clock.wall(), call: this.facts, caller, callee });
+  }
+
+  /** A phone is not heard though it should be. */
+  oneWay(audio: OneWayAudio): void {
+    const { events, clock } = this.#context;
+    events.publish({ type: 'call.one_way_audio', at: clock.wall(), call: this.facts, audio });
+    const { silent: leg, reason, stranger, named: sdp_address, signalling: signalling_ip } = audio;
+    this.#log.warning(silenceInWords(audio), { leg, reason, stranger, sdp_address, signalling_ip });
+  }
+
   /** `callee` is the phone that answered, else the first that was called; `codec` that of the caller's leg. */
   ended(ending: Ending, callee: CalledPhone | null, codec: string | null, media: EndedCall['media']): void {
     const { clock, events } = this.#context;
@@ -91,5 +106,21 @@ export class CallRecord {
   #noteSetUp(): number {
     this.#setupMs ??= this.#context.clock.now() - this.#startedAt;
     return this.#setupMs;
+  }
+}
+
+/** What an administrator is told of a phone that is not heard. */
+function silenceInWords({ silent, reason, stranger, named, signalling }: OneWayAudio): string {
+  const other = silent === 'caller' ? 'callee' : 'caller';
+  const heard = `The ${other} hears nothing of the ${silent}: `;
+  switch (reason) {
+    case 'srtp_mismatch':
+      return `${heard}its phone encrypts audio with other keys than it has agreed to`;
+    case 'strangers':
+      return `${heard}audio came from ${stranger}, not from ${named} as its phone has announced, and was dropped`;
+    case 'private_address':
+      return `${heard}its phone announces the private address ${named} but is behind NAT at ${signalling}, and has sent no audio`;
+    case 'no_packets':
+      return `${heard}its phone has sent no audio from ${named}; a firewall may be in the way, or its microphone is off`;
   }
 }

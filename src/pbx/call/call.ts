@@ -70,6 +70,8 @@ export class Call implements CallHost {
       onIdle: () => this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
       onKey: (party, key) => this.post({ name: 'key', run: () => this.#conversation?.onKey(party, key) }),
       onLost: (reason) => this.#endBy(() => mediaLost(this.record.hasAnswer, reason)),
+      onQuality: (report) => this.record.quality(report),
+      onOneWay: (audio) => this.record.oneWay(audio),
     });
     this.#sessions = new SessionRefresh({
       context: this.context,
@@ -322,9 +324,7 @@ export class Call implements CallHost {
     });
     this.#calling = null;
     this.#watch?.[Symbol.dispose]();
-    if (caller.leg.negotiation.phase === 'stable' && callee.leg.negotiation.phase === 'stable') {
-      this.#conversation.connect();
-    }
+    this.#connectIfAgreed(this.#conversation);
     if (limits.maxCallDuration > 0) {
       this.#after(limits.maxCallDuration, () => hungUp('system', 'max_duration', 'The longest call has been reached'));
     }
@@ -332,8 +332,17 @@ export class Call implements CallHost {
 
   /** The caller has been told that a phone has answered. */
   answered(): void {
+    if (this.record.hasAnswer) return;
     const leg = this.#conversation?.caller.leg ?? this.#callerEnd?.leg;
-    if (!this.record.hasAnswer) this.record.answered(leg?.codec ?? null);
+    this.record.answered(leg?.codec ?? null);
+    this.media.answered();
+    // Packets flow already where the caller had to be told later.
+    if (this.#conversation && this.media.connected) this.#connectIfAgreed(this.#conversation);
+  }
+
+  #connectIfAgreed(conversation: Conversation): void {
+    const { caller, callee } = conversation;
+    if (caller.leg.negotiation.phase === 'stable' && callee.leg.negotiation.phase === 'stable') conversation.connect();
   }
 
   #refer(from: Side, remaining: Side, transaction: ServerTransaction): void {

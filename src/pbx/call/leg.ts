@@ -58,6 +58,7 @@ export class Leg implements Disposable {
       generation: this.generation,
       codecs: agreedCodecs(this.negotiation),
       ptime: remote?.ptime ?? null,
+      expected: remote !== null && (remote.direction === 'sendrecv' || remote.direction === 'sendonly'),
     };
   }
 

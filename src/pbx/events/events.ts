@@ -36,8 +36,58 @@ export interface LegMedia {
   readonly packetsReceived: number | null;
   readonly packetsSent: number | null;
   readonly packetsLost: number | null;
+  /** Gaps in what was received: losses in a row count once. */
+  readonly lossBursts: number | null;
   readonly jitterMs: number | null;
+  /** Of what was received: the average, and the worst 5 s. */
   readonly mos: number | null;
+  readonly mosWorst: number | null;
+  /** Of what the phone received, by its own reports. */
+  readonly sentMos: number | null;
+  readonly sentMosWorst: number | null;
+  /** To the phone and back, on the average. */
+  readonly rttMs: number | null;
+  /** The codec of speech agreed with the phone, as SDP names it. */
+  readonly codec: string | null;
+}
+
+/** How one direction of one leg was for some seconds. `null` is "not measured". */
+export interface StreamQuality {
+  readonly packets: number;
+  readonly lost: number;
+  /** Lost of all expected, 0 to 1. */
+  readonly lossRate: number;
+  /** Packets lost in a row, on the average. */
+  readonly meanBurst: number | null;
+  readonly jitterMs: number | null;
+  /** Mean opinion score, 1 to 4.5. */
+  readonly mos: number | null;
+}
+
+/** How one leg was for some seconds. `null` is "not measured". */
+export interface LegQuality {
+  readonly codec: string | null;
+  /** What came from the phone, and what the phone says of what it was sent. */
+  readonly received: StreamQuality | null;
+  readonly sent: StreamQuality | null;
+  readonly rttMs: number | null;
+}
+
+/** A phone is not heard though it should be. Addresses as `192.0.2.1:4000`. */
+export interface OneWayAudio {
+  /** Whose phone it is: the other one hears nothing. */
+  readonly silent: 'caller' | 'callee';
+  /**
+   * As far as the evidence goes. `srtp_mismatch`: encrypted with other keys than were agreed; `strangers`: somebody else
+   * sends in its place; `private_address`: its SDP names an address that can't be reached; `no_packets`: nothing has come.
+   */
+  readonly reason: 'srtp_mismatch' | 'strangers' | 'private_address' | 'no_packets';
+  /** The last source that was not let in; null: there was none. */
+  readonly stranger: string | null;
+  /** Where its SDP says that it is. */
+  readonly named: string | null;
+  /** The IP address that its signalling comes from. */
+  readonly signalling: string | null;
 }
 
 /** What is known of a call from its first moment; `at` and the other times are wall times in ms. */
@@ -135,6 +185,21 @@ export type PbxEvent =
       readonly call: CallFacts;
       readonly codec: string | null;
       readonly setupMs: number;
+    }
+  | {
+      /** Every 5 s from the answer to the end. */
+      readonly type: 'call.quality';
+      readonly at: number;
+      readonly call: CallFacts;
+      readonly caller: LegQuality;
+      readonly callee: LegQuality;
+    }
+  | {
+      /** Some seconds after the answer, or after a change of the session; for each phone that is silent. */
+      readonly type: 'call.one_way_audio';
+      readonly at: number;
+      readonly call: CallFacts;
+      readonly audio: OneWayAudio;
     }
   | { readonly type: 'call.ended'; readonly at: number; readonly call: EndedCall }
   | { readonly type: 'leg.changed'; readonly at: number; readonly leg: LegFacts }

@@ -7,6 +7,8 @@ export {
   EventBus,
   type LegFacts,
   type LegMedia,
+  type LegQuality,
+  type OneWayAudio,
   type Party,
   type PbxEvent,
   type PbxEventListener,

@@ -6,8 +6,19 @@ export interface CdrMedia {
   readonly packets_received: number | null;
   readonly packets_sent: number | null;
   readonly packets_lost: number | null;
+  /** Gaps in what was received: losses in a row count once. */
+  readonly loss_bursts: number | null;
   readonly jitter_ms: number | null;
+  /** Mean opinion score of what was received: the average, and the worst 5 s. */
   readonly mos: number | null;
+  readonly mos_worst: number | null;
+  /** The same of what the phone received, by its own reports. */
+  readonly sent_mos: number | null;
+  readonly sent_mos_worst: number | null;
+  /** To the phone and back, on the average. */
+  readonly rtt_ms: number | null;
+  /** The codec agreed with the phone, as SDP names it. */
+  readonly codec: string | null;
 }
 
 /** A call's record: one JSON object a line in the CDR file, and the data of the webhook `call.ended`. */
@@ -70,7 +81,17 @@ function mediaOf(leg: LegMedia): CdrMedia {
     packets_received: leg.packetsReceived,
     packets_sent: leg.packetsSent,
     packets_lost: leg.packetsLost,
-    jitter_ms: leg.jitterMs === null ? null : Math.round(leg.jitterMs * 10) / 10,
-    mos: leg.mos,
+    loss_bursts: leg.lossBursts,
+    jitter_ms: rounded(leg.jitterMs, 1),
+    mos: rounded(leg.mos, 2),
+    mos_worst: rounded(leg.mosWorst, 2),
+    sent_mos: rounded(leg.sentMos, 2),
+    sent_mos_worst: rounded(leg.sentMosWorst, 2),
+    rtt_ms: rounded(leg.rttMs, 1),
+    codec: leg.codec,
   };
+}
+
+function rounded(value: number | null, digits: number): number | null {
+  return value === null ? null : Math.round(value * 10 ** digits) / 10 ** digits;
 }
