@@ -15,6 +15,9 @@ struct Destroy {
 using EncoderState = std::unique_ptr<OpusEncoder, Destroy<OpusEncoder, opus_encoder_destroy>>;
 using DecoderState = std::unique_ptr<OpusDecoder, Destroy<OpusDecoder, opus_decoder_destroy>>;
 
+// Counts the changes of the face; src/codec/opus-library.ts takes no other.
+constexpr int face = 1;
+
 Napi::Value number(Napi::Env env, int32_t value) { return Napi::Number::New(env, value); }
 
 class Encoder : public Napi::ObjectWrap<Encoder> {
@@ -54,8 +57,9 @@ class Encoder : public Napi::ObjectWrap<Encoder> {
   Napi::Value ctl(const Napi::CallbackInfo& info) {
     if (!state_) return number(info.Env(), OPUS_INVALID_STATE);
     const int request = info[0].As<Napi::Number>().Int32Value();
-    // Only what sets a number: what gets one would take it for an address.
-    if (request % 2 != 0 || request < OPUS_SET_APPLICATION_REQUEST || request == OPUS_RESET_STATE) {
+    // Only what sets a number: other requests would take it for an address.
+    if (request % 2 != 0 || request < OPUS_SET_APPLICATION_REQUEST ||
+        request > OPUS_SET_PHASE_INVERSION_DISABLED_REQUEST) {
       return number(info.Env(), OPUS_BAD_ARG);
     }
     return number(info.Env(), opus_encoder_ctl(state_.get(), request, info[1].As<Napi::Number>().Int32Value()));
@@ -144,6 +148,7 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
 };
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("face", Napi::Number::New(env, face));
   exports.Set("Encoder", Encoder::define(env));
   exports.Set("Decoder", Decoder::define(env));
   return exports;

@@ -33,11 +33,14 @@ export interface OpusLibrary {
 
 /** What `native/opus/opus.cc` exports. */
 interface Addon {
+  /** Counts the changes of what is described here. */
+  readonly face: number;
   readonly Encoder: new (sampleRate: number) => OpusEncoderState;
   readonly Decoder: new (sampleRate: number) => OpusDecoderState;
 }
 
 const require = createRequire(import.meta.url);
+const face = 1;
 const badArgument = -1;
 const invalidPacket = -4;
 let chosen: OpusLibrary | null = null;
@@ -53,7 +56,7 @@ export function opusImplementation(): OpusImplementation {
   return opusLibrary().implementation;
 }
 
-/** Our own addon; null where it was not built, or does not fit this machine. */
+/** Our own addon; null where it was not built, from these sources or for this machine. */
 export function linkedOpus(): OpusLibrary | null {
   let addon: Addon;
   try {
@@ -61,6 +64,7 @@ export function linkedOpus(): OpusLibrary | null {
   } catch {
     return null;
   }
+  if (addon.face !== face) return null;
   return {
     implementation: 'libopus',
     encoder: (sampleRate) => new addon.Encoder(sampleRate),

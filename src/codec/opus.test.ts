@@ -242,6 +242,14 @@ test('says which one is in use', () => {
   expect(opusImplementation()).toBe(linked === null ? '@evan/opus' : 'libopus');
 });
 
+test.skipIf(linked === null)('requests that do not set a number are refused', () => {
+  const encoder = linked!.encoder(8000);
+  expect(encoder.ctl(4010, 3)).toBe(0);
+  // A bitrate is asked for, the state is asked for, an energy mask is set: each with an address.
+  for (const request of [4003, 5120, 10_026, 0, -2]) expect(encoder.ctl(request, 8)).toBe(-1);
+  encoder.free();
+});
+
 test.skipIf(linked === null)('what is freed is of no more use', () => {
   const encoder = new OpusEncoder(8000, null, 0, linked!);
   const decoder = new OpusDecoder(8000, linked!);
