@@ -4,7 +4,9 @@
     'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-rtti'],
     'cflags_cc': ['-std=c++20', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-fno-exceptions'],
-    'ldflags': ['-static-libstdc++', '-static-libgcc'],
+    # Calls inside a static library go straight to it: made for programs, Debian's do not bear to be called by way of a
+    # linkage table, whose first call spoils a register (libopus: a crash in the first packet that is parsed).
+    'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'],
   },
   'targets': [
     {
