@@ -45,14 +45,6 @@ export function unbuiltCapabilities(config: Config): string[] {
   const lines = unbuiltKeys
     .filter(([, , read]) => !isDeepStrictEqual(read(config), read(defaultConfig)))
     .map(([key, what]) => `${key} has no effect: ${what} not built yet`);
-  const srtpWanted = config.extensions.filter(({ srtp }) => srtp === 'required').map(({ number }) => number);
-  if (config.media.srtp === 'required')
-    lines.push('media.srtp has no effect: encrypted media is not built yet, calls are not encrypted');
-  else if (srtpWanted.length > 0) {
-    lines.push(
-      `extensions: srtp of ${srtpWanted.join(', ')} has no effect: encrypted media is not built yet, calls are not encrypted`,
-    );
-  }
   if (!config.storage.url.startsWith('sqlite:'))
     lines.push('storage.url: PostgreSQL is not built yet, the embedded store is used instead');
   return lines;

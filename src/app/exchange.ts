@@ -31,6 +31,7 @@ import { type Admit, DigestAuthenticator, digestSecrets, UserAgent } from '../si
 import { NetworkList } from './cidr.ts';
 import type { Config } from './config.ts';
 import { mediaAddressFor } from './own-address.ts';
+import { srtpPolicyOf } from './srtp-policy.ts';
 
 /** What an exchange is made of; all of it may be real, or in memory for a test. */
 export interface ExchangeParts {
@@ -159,6 +160,7 @@ export class Exchange {
       transcodable: ownCodecs
         .filter(({ name, clockRate, channels }) => canCode(name, clockRate, channels))
         .map(({ name }) => name.toLowerCase()),
+      srtpPolicy: srtpPolicyOf(config, log.child({ logger: 'call' })),
       mediaAddress: mediaAddressFor(config),
       displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
       assertedIdentity: ({ extension: user, displayName, anonymous }, flow) => {

@@ -26,7 +26,14 @@ export {
   rtcpKind,
 } from './rtcp.ts';
 export { SrtpReceiver, type SrtpRefusal, SrtpSender } from './srtp.ts';
-export { type SrtpKey, type SrtpParameters, type SrtpSuite, sameSrtpKey } from './srtp-key.ts';
+export {
+  isSrtpSuite,
+  type SrtpKey,
+  type SrtpParameters,
+  type SrtpSuite,
+  sameSrtpKey,
+  srtpKeyLength,
+} from './srtp-key.ts';
 export { StreamStatistics } from './statistics.ts';
 export {
   digitEvent,

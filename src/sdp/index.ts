@@ -1,5 +1,6 @@
-export { type Codec, isSpeech, isTelephoneEvent, ownCodecs, plainerPriority } from './codecs.ts';
+export { type Codec, isSpeech, isTelephoneEvent, ownCodecs } from './codecs.ts';
 export type { Direction } from './direction.ts';
+export { encryptionTerms, type SrtpPolicy } from './encryption.ts';
 export {
   type AgreedCodec,
   agreedCodecs,
@@ -22,6 +23,7 @@ export {
   type NegotiationPhase,
   type NegotiationState,
 } from './offer-answer.ts';
+export { type PlainerOffer, plainerOffer } from './plainer-offer.ts';
 export {
   type AudioStream,
   formatSessionDescription,

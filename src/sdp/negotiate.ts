@@ -11,6 +11,13 @@ import { audioOf, type SessionDescription } from './session-description.ts';
 /** No stream, or no codec of it, that both sides can do: 488 Not Acceptable Here above. */
 export class NoCommonMedia extends Error {
   override readonly name = 'NoCommonMedia';
+  /** What the phone is told in place of that, where there is more to say. */
+  readonly reason: string | null;
+
+  constructor(message: string, reason: string | null = null) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /**
@@ -24,7 +31,9 @@ export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDes
   if (offer === null) throw new Error('there is no offer to relay');
   const audio = audioOf(offer);
   const codecs = audio === null ? [] : codecsToOffer(audio.codecs, from, to, spokenOn(to));
-  if (audio === null || codecs.length === 0) throw new NoCommonMedia('the offer holds no audio that we carry');
+  if (audio === null || codecs.length === 0) {
+    throw new NoCommonMedia('the offer holds no audio that we carry', from.objection);
+  }
   return to.makeOffer({ ...audio, codecs });
 }
 
@@ -73,7 +82,7 @@ export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): Se
     other && known
       ? codecsToAnswer(offered, known, other, leg, spokenOn(leg))
       : selectInOrder(offered, leg.codecPriority);
-  if (codecs.length === 0) throw new NoCommonMedia('nothing that was offered can be used');
+  if (codecs.length === 0) throw new NoCommonMedia('nothing that was offered can be used', leg.objection);
   const of = other && (other.remote ?? (other.remoteOffer && audioOf(other.remoteOffer)));
   return leg.makeAnswer({ codecs, direction: leg.wish, ptime: of?.ptime ?? null, maxptime: of?.maxptime ?? null });
 }

@@ -51,6 +51,8 @@ describe('the phases', () => {
         port: 10_000,
         rtcpPort: null,
         rtcpAddress: null,
+        rtcpMux: false,
+        crypto: [],
         direction: 'sendrecv',
         codecs: [pcma],
         ptime: 20,

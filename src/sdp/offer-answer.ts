@@ -7,13 +7,16 @@
  *   remote-offer  -- makeAnswer     --> stable          agreed anew
  *   either offer  -- rollback       --> stable          refused: what was agreed before stays
  */
+import type { SrtpParameters } from '../rtp/index.ts';
 import { type Codec, codecKey, isSpeech, sameCodec } from './codecs.ts';
+import { type CryptoLine, srtpKeyOf } from './crypto-line.ts';
 import { answerDirection, type Direction, unconstrained } from './direction.ts';
+import { allowedBy, type EncryptionTerms, firstOffer, objectionOf, ownLine } from './encryption.ts';
 import {
   type AudioStream,
   audioOf,
-  type CarriedProfile,
   formatSessionDescription,
+  isEncryptedProfile,
   type MediaStream,
   refused,
   SdpError,
@@ -33,6 +36,8 @@ export interface LegNegotiationOptions {
   readonly codecPriority: readonly string[];
   /** Names, in small letters, of the codecs that can be transcoded to one another; by default none. */
   readonly transcodable?: readonly string[];
+  /** By default media is not encrypted. */
+  readonly encryption?: EncryptionTerms | null;
 }
 
 /** The audio that we offer or answer; where and under which name is the leg's own affair. */
@@ -42,6 +47,9 @@ export interface AudioProposal {
   readonly ptime: number | null;
   readonly maxptime: number | null;
 }
+
+/** How packets of ours travel, as it is a leg's own affair. */
+type OwnTransport = Pick<AudioStream, 'protocol' | 'crypto' | 'rtcpMux'>;
 
 interface Agreed {
   readonly local: SessionDescription | null;
@@ -74,7 +82,8 @@ export interface NegotiationState extends Required<LegNegotiationOptions>, Agree
 export class LegNegotiation {
   #state: NegotiationState;
 
-  constructor({ sessionId, localAddress, localPort, codecPriority, transcodable = [] }: LegNegotiationOptions) {
+  constructor({ transcodable = [], encryption = null, ...options }: LegNegotiationOptions) {
+    const { sessionId, localAddress, localPort, codecPriority } = options;
     const nothing = {
       phase: 'stable',
       offer: null,
@@ -84,7 +93,7 @@ export class LegNegotiation {
       local: null,
       remote: null,
     } as const;
-    const fixed = { sessionId, localAddress, localPort, codecPriority, transcodable };
+    const fixed = { sessionId, localAddress, localPort, codecPriority, transcodable, encryption };
     this.#state = { ...fixed, ...nothing, numbers: [], wish: 'sendrecv' };
   }
 
@@ -113,6 +122,24 @@ export class LegNegotiation {
     return this.#state.local;
   }
 
+  /** The keys of what was last agreed; null where media is plain. */
+  get srtp(): SrtpParameters | null {
+    const [theirs] = this.remote?.crypto ?? [];
+    const ours = this.#current?.crypto.find(({ tag }) => tag === theirs?.tag);
+    return theirs && ours ? { receive: srtpKeyOf(theirs), send: srtpKeyOf(ours) } : null;
+  }
+
+  /** Whether RTP and RTCP share one port on each side, as was last agreed (RFC 5761). */
+  get rtcpMux(): boolean {
+    return (this.remote?.rtcpMux && this.#current?.rtcpMux) ?? false;
+  }
+
+  /** Why the offer that waits for our answer holds no audio for us, where its encryption or the lack of it is the reason. */
+  get objection(): string | null {
+    const { remoteOffer } = this;
+    return remoteOffer && objectionOf(this.#state.encryption, remoteOffer);
+  }
+
   get codecPriority(): readonly string[] {
     return this.#state.codecPriority;
   }
@@ -139,7 +166,7 @@ export class LegNegotiation {
   /** Whether `remote` says again, word for word, what the phone has said last: a refresh, no change (RFC 4028 §7.4). */
   repeats(remote: SessionDescription): boolean {
     const { received } = this.#state;
-    return received !== null && formatSessionDescription(received) === formatSessionDescription(remote);
+    return received !== null && formatSessionDescription(received) === formatSessionDescription(this.#allowed(remote));
   }
 
   /** Descriptions name this media address from now on; o= keeps the one that the session began with (RFC 8866 section 5.2). */
@@ -155,7 +182,7 @@ export class LegNegotiation {
   /** @throws Error while an offer is pending: glare is the caller's business (RFC 3261 section 14.2). */
   receiveOffer(remote: SessionDescription): void {
     this.#expect('stable', 'an offer was received');
-    this.#state = { ...this.#state, phase: 'remote-offer', offer: remote };
+    this.#state = { ...this.#state, phase: 'remote-offer', offer: this.#allowed(remote) };
   }
 
   /**
@@ -168,21 +195,30 @@ export class LegNegotiation {
     if (this.phase === 'stable' && this.#state.last?.offeredBy === 'us') return false;
     this.#expect('local-offer', 'an answer was received');
     const offer = this.#state.offer!;
-    this.#conclude('us', offer, acceptedBy(offer, remote), remote);
+    const audio = acceptedBy(offer, remote);
+    if (this.#state.encryption?.required && audio.crypto.length === 0)
+      throw new SdpError('the answer does not encrypt');
+    this.#conclude('us', offer, audio, this.#allowed(remote));
     return true;
   }
 
   /**
    * Our offer: the audio alone, and in a session that goes on all other streams that it has had, refused, in their
-   * places. Codecs get the numbers that they have in this leg; the profile is the session's, RTP/AVP in a new one.
+   * places. Codecs get the numbers that they have in this leg; profile, key and the sharing of a port are the session's.
    * @throws Error while an offer is pending
    */
   makeOffer(proposal: AudioProposal): SessionDescription {
     this.#expect('stable', 'an offer was to be made');
     const codecs = this.#number(proposal.codecs);
-    // A phone that knows no RTP/AVPF refuses it, so it is not ours to begin with.
-    const profile = (this.local && audioOf(this.local)?.protocol) ?? 'RTP/AVP';
-    const audio = this.#stream({ ...proposal, codecs }, profile);
+    const { encryption } = this.#state;
+    const transport = this.#current
+      ? {
+          protocol: this.#current.protocol,
+          crypto: ownLine(encryption, this.remote?.crypto[0]),
+          rtcpMux: this.rtcpMux,
+        }
+      : { ...firstOffer(encryption), rtcpMux: false };
+    const audio = this.#stream({ ...proposal, codecs }, transport);
     const offer = this.#describe(layOut(audio, this.local?.media ?? []));
     this.#state = { ...this.#state, phase: 'local-offer', offer, sent: offer, wish: proposal.direction };
     return offer;
@@ -202,7 +238,7 @@ export class LegNegotiation {
 
   /**
    * Our answer to the pending offer; the codecs carry the numbers of that offer, the profile is that offer's (RFC 3264
-   * section 6.1), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
+   * section 6.1), the first key that it names is taken and answered with ours (RFC 4568 section 5.1.2), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
    * @throws Error when there is nothing to answer
    */
   makeAnswer(proposal: AudioProposal): SessionDescription {
@@ -214,10 +250,13 @@ export class LegNegotiation {
     for (const { payloadType, ...codec } of proposal.codecs)
       this.#bind(payloadType, codecKey({ payloadType, ...codec }));
     const direction = answerDirection(offered.direction, proposal.direction);
-    const audio = this.#stream({ ...proposal, direction }, offered.protocol);
+    const { protocol, rtcpMux } = offered;
+    const taken = offered.crypto.slice(0, 1);
+    const crypto = ownLine(this.#state.encryption, taken[0]);
+    const audio = this.#stream({ ...proposal, direction }, { protocol, crypto, rtcpMux });
     const answer = this.#describe(offer.media.map((stream) => (stream === offered ? audio : refused(stream))));
     this.#state = { ...this.#state, sent: answer, wish: unconstrained(offered.direction, proposal.direction) };
-    this.#conclude('them', offer, offered, offer, answer);
+    this.#conclude('them', offer, { ...offered, crypto: taken }, offer, answer);
     return answer;
   }
 
@@ -258,10 +297,19 @@ export class LegNegotiation {
     this.#state = { ...this.#state, phase: 'stable', offer: null, last, received, local, remote };
   }
 
-  #stream({ codecs, direction, ptime, maxptime }: AudioProposal, protocol: CarriedProfile): AudioStream {
+  #stream({ codecs, direction, ptime, maxptime }: AudioProposal, transport: OwnTransport): AudioStream {
     const { localAddress: address, localPort: port } = this.#state;
-    const transport = { protocol, address, port, rtcpPort: null, rtcpAddress: null };
-    return { kind: 'audio', ...transport, direction, codecs, ptime, maxptime };
+    const own = { ...transport, address, port, rtcpPort: null, rtcpAddress: null };
+    return { kind: 'audio', ...own, direction, codecs, ptime, maxptime };
+  }
+
+  /** Our audio as it was last agreed. */
+  get #current(): AudioStream | null {
+    return this.local && audioOf(this.local);
+  }
+
+  #allowed(description: SessionDescription): SessionDescription {
+    return allowedBy(this.#state.encryption, description);
   }
 
   /** The version rises by one exactly when something else is said than the last time (RFC 3264 section 8). */
@@ -332,5 +380,23 @@ function acceptedBy(offer: SessionDescription, answer: SessionDescription): Audi
   if (audio?.kind !== 'audio') throw new SdpError('the answer refuses the audio');
   const codecs = audio.codecs.filter((codec) => offered.codecs.some((candidate) => sameCodec(candidate, codec)));
   if (!codecs.some(isSpeech)) throw new SdpError('the answer has none of the codecs offered');
-  return { ...audio, codecs, direction: answerDirection(offered.direction, audio.direction) };
+  return {
+    ...audio,
+    codecs,
+    direction: answerDirection(offered.direction, audio.direction),
+    rtcpMux: offered.rtcpMux && audio.rtcpMux,
+    crypto: takenOf(offered, audio),
+  };
+}
+
+/** The line of our offer that an answer takes, with the phone's key; none where that makes the media plain. */
+function takenOf(offered: AudioStream, answer: AudioStream): readonly CryptoLine[] {
+  for (const line of answer.crypto) {
+    // Phones are known to number their answer by themselves. Each suite is offered once.
+    const taken = offered.crypto.find(({ suite }) => suite === line.suite);
+    if (taken) return [{ ...line, tag: taken.tag }];
+  }
+  if (isEncryptedProfile(offered.protocol)) throw new SdpError('the answer does not encrypt');
+  if (isEncryptedProfile(answer.protocol)) throw new SdpError('the answer encrypts, and not by a key that was offered');
+  return [];
 }

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../base/index.ts';
+import { type SrtpSuite, srtpKeyLength } from '../rtp/index.ts';
 import { type Codec, codecKey, isSpeech, isTelephoneEvent } from './codecs.ts';
+import type { CryptoLine } from './crypto-line.ts';
 import { answerDirection, type Direction } from './direction.ts';
+import { encryptionTerms } from './encryption.ts';
 import { agreedCodecs, NoCommonMedia, payloadMap, relayAnswer, relayOffer } from './negotiate.ts';
 import { LegNegotiation } from './offer-answer.ts';
 import {
@@ -27,6 +31,13 @@ const kinds: readonly Omit<Codec, 'payloadType'>[] = [
   { name: 'telephone-event', clockRate: 48000, channels: 1, fmtp: null },
 ];
 
+const srtpSuites: readonly SrtpSuite[] = [
+  'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
+  'AEAD_AES_128_GCM',
+  'AEAD_AES_256_GCM',
+];
+
 const port = fc.integer({ min: 1, max: 65_535 });
 const address = fc.constantFrom('192.0.2.1', '198.51.100.77', '2001:db8::5', '::1');
 const ms = fc.option(fc.constantFrom(10, 20, 30, 60));
@@ -48,11 +59,28 @@ const anyCodecs: fc.Arbitrary<readonly Codec[]> = fc
     return chosen.map((codec, index) => ({ payloadType: statics[codec.name] ?? numbers[index]!, ...codec }));
   });
 
+const anyLine = (tag: number): fc.Arbitrary<CryptoLine> =>
+  fc.constantFrom(...srtpSuites).chain((suite) => {
+    const length = srtpKeyLength(suite);
+    const bytes = fc.uint8Array({ minLength: length, maxLength: length });
+    return bytes.map((key) => ({ tag, suite, key: Buffer.from(key).toString('base64') }));
+  });
+
+/** A profile, and the ways to encrypt beside it. */
+const anyEncryption = fc.oneof(
+  fc.record({ protocol: fc.constantFrom('RTP/AVP', 'RTP/AVPF'), crypto: fc.constant([]) }),
+  fc.record({
+    protocol: fc.constantFrom('RTP/AVP', 'RTP/AVPF', 'RTP/SAVP', 'RTP/SAVPF'),
+    crypto: fc.oneof(fc.tuple(anyLine(1)), fc.tuple(anyLine(7), anyLine(3))),
+  }),
+);
+
 const anyAudio: fc.Arbitrary<AudioStream> = fc
   .record({
     address,
     port,
-    protocol: fc.constantFrom('RTP/AVP', 'RTP/AVPF'),
+    encryption: anyEncryption,
+    rtcpMux: fc.boolean(),
     rtcpPort: fc.option(port),
     rtcpAddress: fc.option(address),
     direction: anyDirection,
@@ -60,8 +88,9 @@ const anyAudio: fc.Arbitrary<AudioStream> = fc
     ptime: ms,
     maxptime: ms,
   })
-  .map((stream) => ({
+  .map(({ encryption, ...stream }) => ({
     kind: 'audio',
+    ...encryption,
     ...stream,
     rtcpAddress: stream.rtcpPort === null ? null : stream.rtcpAddress,
   }));
@@ -103,7 +132,9 @@ const transcodable = ['opus', 'g722', 'pcmu', 'pcma'];
 
 function leg(sessionId: string, localPort: number, transcodes: readonly string[] = []): LegNegotiation {
   const local = { localAddress: '203.0.113.1', localPort };
-  return new LegNegotiation({ sessionId, ...local, codecPriority: priority, transcodable: transcodes });
+  // The second leg offers encryption, where it is optional for both.
+  const encryption = encryptionTerms('optional', sessionId === '2', new SeededRandom(localPort));
+  return new LegNegotiation({ sessionId, ...local, codecPriority: priority, transcodable: transcodes, encryption });
 }
 
 /** A phone that accepts what `accepts` says of an offer, under the numbers it likes. */
@@ -289,6 +320,27 @@ describe('whatever is offered and answered between two phones', () => {
         expect(agreedCodecs(a).filter(isSpeech).map(codecKey).toSorted()).toEqual(
           agreedCodecs(b).filter(isSpeech).map(codecKey).toSorted(),
         );
+      }),
+    );
+  });
+
+  test('no key and no sharing of a port crosses from one side to the other', () => {
+    fc.assert(
+      fc.property(rounds, (calls) => {
+        const [a, b] = [leg('1', 10_000), leg('2', 10_002)];
+        for (const { offer, phone, byA } of calls) {
+          const [from, to] = byA ? [a, b] : [b, a];
+          const theirs = audioOf(offer)?.crypto.map(({ key }) => key) ?? [];
+          fc.pre(exchange(from, to, offer, phone));
+          for (const ours of [from, to]) {
+            const keys = audioOf(ours.local!)!.crypto.map(({ key }) => key);
+            expect(keys.filter((key) => theirs.includes(key))).toEqual([]);
+            expect(keys.every((key) => Object.values(ours.state.encryption!.keys).includes(key))).toBe(true);
+          }
+          const offered = audioOf(offer)!;
+          expect(from.rtcpMux).toBe(offered.rtcpMux);
+          expect(from.srtp !== null).toBe(offered.crypto.length > 0);
+        }
       }),
     );
   });

@@ -54,6 +54,8 @@ test('a description is read into origin, name and streams', () => {
         port: 49172,
         rtcpPort: 53020,
         rtcpAddress: '192.0.2.102',
+        rtcpMux: false,
+        crypto: [],
         direction: 'sendonly',
         codecs: [
           { payloadType: 0, name: 'PCMU', clockRate: 8000, channels: 1, fmtp: null },
@@ -267,6 +269,7 @@ describe('writing', () => {
         'a=rtpmap:101 telephone-event/8000',
         'a=fmtp:101 0-16',
         'a=sendrecv',
+        'a=rtcp-mux',
         'm=video 0 RTP/AVP 99',
         '',
       ].join('\r\n'),

@@ -1,15 +1,19 @@
 import { parse, type SessionDescription as RawDescription, write } from 'sdp-transform';
 import { type Codec, registeredName, staticCodecs } from './codecs.ts';
+import { type CryptoLine, parseCryptoLine } from './crypto-line.ts';
 import { type Direction, directionOf, receives, sends } from './direction.ts';
 import { ipVersion, isUnicast, isUnspecified } from './media-address.ts';
 
 /**
  * A profile that we carry: without the feedback messages that a=rtcp-fb would name, RTP/AVPF is RTP/AVP with another
- * timing of RTCP (RFC 4585 section 5).
+ * timing of RTCP (RFC 4585 section 5), and so is RTP/SAVPF to RTP/SAVP (RFC 5124).
  */
-export type CarriedProfile = (typeof carriedProfiles)[number];
+export type CarriedProfile = (typeof plainProfiles)[number] | (typeof encryptedProfiles)[number];
 
-/** The one audio stream that we carry: plain RTP, a port, an IP address and at least one codec that we can name. */
+/**
+ * An audio stream that we carry: a port, an IP address, at least one codec that we can name, and where the profile
+ * demands encryption, at least one way that we can go.
+ */
 export interface AudioStream {
   readonly kind: 'audio';
   readonly protocol: CarriedProfile;
@@ -19,6 +23,10 @@ export interface AudioStream {
   /** From a=rtcp (RFC 3605); `null` means the port above. */
   readonly rtcpPort: number | null;
   readonly rtcpAddress: string | null;
+  /** Whether RTP and RTCP may share the port above (RFC 5761). */
+  readonly rtcpMux: boolean;
+  /** The ways to encrypt that we can go, in the order stated; with a plain profile encryption is optional (RFC 8643). */
+  readonly crypto: readonly CryptoLine[];
   /** The media's, else the session's, else `sendrecv`; an unspecified address takes the receiving out of it. */
   readonly direction: Direction;
   /** In the order of the m= line, telephone-event among them. */
@@ -40,7 +48,10 @@ export interface OtherStream {
 
 export type MediaStream = AudioStream | OtherStream;
 
-/** A session description (RFC 8866), as much of it as an exchange needs. At most one stream is `audio`. */
+/**
+ * A session description (RFC 8866), as much of it as an exchange needs. At most one stream is `audio`; of what a phone
+ * has written one may be plain and one encrypted, until a leg has chosen.
+ */
 export interface SessionDescription {
   readonly origin: {
     readonly username: string;
@@ -60,10 +71,12 @@ export class SdpError extends Error {
 
 const maximumLength = 65_536;
 const maximumStreams = 32;
-const carriedProfiles = ['RTP/AVP', 'RTP/AVPF'] as const;
+const plainProfiles = ['RTP/AVP', 'RTP/AVPF'] as const;
+const encryptedProfiles = ['RTP/SAVP', 'RTP/SAVPF'] as const;
 
 /** The only lines that we read. Whatever else a phone says is dropped before any grammar sees it. */
-const understood = /^(?:[vosctm]=|a=(?:rtpmap|fmtp|rtcp|ptime|maxptime):|a=(?:sendrecv|sendonly|recvonly|inactive)$)/;
+const understood =
+  /^(?:[vosctm]=|a=(?:rtpmap|fmtp|rtcp|ptime|maxptime):|a=(?:sendrecv|sendonly|recvonly|inactive|rtcp-mux)$)/;
 
 /**
  * Reads a description, tolerant of what real phones leave out or add (bare LF, no s= or t=, blanks, unknown lines).
@@ -72,10 +85,8 @@ const understood = /^(?:[vosctm]=|a=(?:rtpmap|fmtp|rtcp|ptime|maxptime):|a=(?:se
 export function parseSessionDescription(body: Uint8Array | string): SessionDescription {
   if (body.length > maximumLength) throw new SdpError(`longer than ${maximumLength} bytes`);
   const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
-  const lines = text
-    .split(/\r\n|\r|\n/)
-    .map(tidy)
-    .filter((line) => understood.test(line));
+  const written = text.split(/\r\n|\r|\n/).map(tidy);
+  const lines = written.filter((line) => understood.test(line));
   const mLines = lines.filter((line) => line.startsWith('m='));
   if (mLines.length > maximumStreams) throw new SdpError(`more than ${maximumStreams} media lines`);
 
@@ -85,10 +96,16 @@ export function parseSessionDescription(body: Uint8Array | string): SessionDescr
   if (raw.origin === undefined) throw new SdpError('no o= line that could be read');
   if (mLines.length === 0) throw new SdpError('no m= line');
 
-  let carrying = false;
+  const crypto = cryptoLines(written);
+  let plain = false;
+  let encrypted = false;
   const media = mLines.map((line, index) => {
-    const stream = readStream(line, raw, raw.media[index]!, carrying);
-    carrying ||= stream.kind === 'audio';
+    const stream = readStream(line, raw, raw.media[index]!, crypto[index]!);
+    if (stream.kind === 'other') return stream;
+    const secure = isEncryptedProfile(stream.protocol);
+    if (secure ? encrypted : plain) return uncarried(stream);
+    encrypted ||= secure;
+    plain ||= !secure;
     return stream;
   });
   return {
@@ -101,6 +118,17 @@ export function parseSessionDescription(body: Uint8Array | string): SessionDescr
     name: String(raw.name ?? '') || '-',
     media,
   };
+}
+
+/** The ways to encrypt of each stream that we can go. */
+function cryptoLines(lines: readonly string[]): readonly (readonly CryptoLine[])[] {
+  const streams: CryptoLine[][] = [];
+  for (const line of lines) {
+    if (line.startsWith('m=')) streams.push([]);
+    const crypto = line.startsWith('a=crypto:') ? parseCryptoLine(line) : null;
+    if (crypto) streams.at(-1)?.push(crypto);
+  }
+  return streams;
 }
 
 /** Blanks at the ends and in rows, a trailing NUL, blanks in a user name (RFC 8866 forbids them, phones write them). */
@@ -128,7 +156,7 @@ function readStream(
   line: string,
   session: Partial<RawDescription>,
   raw: RawDescription['media'][number],
-  carrying: boolean,
+  crypto: readonly CryptoLine[],
 ): MediaStream {
   const [media = '', portText = '', protocol = '', ...formats] = line.slice(2).split(' ');
   const [, digits, count] = /^(\d{1,5})(?:\/(\d+))?$/.exec(portText) ?? [];
@@ -137,8 +165,8 @@ function readStream(
   if (protocol === '') throw new SdpError(`no protocol in "${line.slice(0, 80)}"`);
   const other: OtherStream = { kind: 'other', media, protocol, formats: formats.join(' ') || '0', port };
 
-  const profile = carriedProfiles.find((carried) => carried === protocol.toUpperCase());
-  if (carrying || port === 0 || media.toLowerCase() !== 'audio' || profile === undefined) return other;
+  const profile = carriedProfile(protocol, crypto);
+  if (port === 0 || media.toLowerCase() !== 'audio' || profile === null) return other;
   // Several port pairs for layered encodings (RFC 8866 section 5.14) are nothing that a phone asks for.
   if (count !== undefined && Number(count) !== 1) return other;
   const connection = raw.connection ?? session.connection;
@@ -155,11 +183,29 @@ function readStream(
     port,
     rtcpPort: portOrNull(raw.rtcp?.port),
     rtcpAddress: raw.rtcp?.address !== undefined && isUnicast(raw.rtcp.address) ? raw.rtcp.address : null,
+    rtcpMux: raw.rtcpMux !== undefined,
+    crypto,
     direction: isUnspecified(address) ? directionOf(sends(stated), false) : stated,
     codecs,
     ptime: milliseconds(raw.ptime),
     maxptime: milliseconds(raw.maxptime),
   };
+}
+
+function carriedProfile(protocol: string, crypto: readonly CryptoLine[]): CarriedProfile | null {
+  const name = protocol.toUpperCase();
+  if (isPlainProfile(name)) return name;
+  return isEncryptedProfile(name) && crypto.length > 0 ? name : null;
+}
+
+/** Whether media of this profile is plain, unless keys beside it are taken. */
+export function isPlainProfile(protocol: string): protocol is (typeof plainProfiles)[number] {
+  return plainProfiles.some((profile) => profile === protocol);
+}
+
+/** Whether media of this profile has to be encrypted, by keys in the description. */
+export function isEncryptedProfile(protocol: string): protocol is (typeof encryptedProfiles)[number] {
+  return encryptedProfiles.some((profile) => profile === protocol);
 }
 
 /** The formats that can be named: by their rtpmap or, for static numbers, by RFC 3551. Each number once. */
@@ -200,8 +246,8 @@ function milliseconds(value: number | undefined): number | null {
 }
 
 /**
- * Writes a description anew, with CRLF: v o s c t, then m and a=rtpmap, fmtp, rtcp, ptime, maxptime and the direction,
- * and nothing else. The version of o= may have up to 53 bits.
+ * Writes a description anew, with CRLF: v o s c t, then m and a=rtpmap, fmtp, rtcp, rtcp-mux, crypto, ptime, maxptime and
+ * the direction, and nothing else. The version of o= may have up to 53 bits.
  */
 export function formatSessionDescription(description: SessionDescription): string {
   const { origin, name, media } = description;
@@ -234,7 +280,7 @@ function rawStream(stream: MediaStream): RawDescription['media'][number] {
       fmtp: [],
     };
   }
-  const { codecs, rtcpPort, rtcpAddress, ptime, maxptime } = stream;
+  const { codecs, rtcpPort, rtcpAddress, rtcpMux, crypto, ptime, maxptime } = stream;
   return {
     type: 'audio',
     port: stream.port,
@@ -255,6 +301,10 @@ function rawStream(stream: MediaStream): RawDescription['media'][number] {
             ...(rtcpAddress === null ? {} : { netType: 'IN', ipVer: family(rtcpAddress), address: rtcpAddress }),
           },
         }),
+    ...(rtcpMux ? { rtcpMux: 'rtcp-mux' } : {}),
+    ...(crypto.length === 0
+      ? {}
+      : { crypto: crypto.map(({ tag, suite, key }) => ({ id: tag, suite, config: `inline:${key}` })) }),
     ...(ptime === null ? {} : { ptime }),
     ...(maxptime === null ? {} : { maxptime }),
     direction: stream.direction,
@@ -274,10 +324,15 @@ export function audioOf(description: SessionDescription): AudioStream | null {
   return description.media.find((stream) => stream.kind === 'audio') ?? null;
 }
 
+/** A stream that we could carry, as one that we don't. */
+export function uncarried(stream: AudioStream): OtherStream {
+  const { protocol, port } = stream;
+  return { kind: 'other', media: 'audio', protocol, formats: payloadTypes(stream), port };
+}
+
 /** The m= line by which a stream is refused or kept unused in its place (RFC 3264 sections 6 and 8.2). */
 export function refused(stream: MediaStream): OtherStream {
-  if (stream.kind === 'other') return { ...stream, port: 0 };
-  return { kind: 'other', media: 'audio', protocol: stream.protocol, formats: payloadTypes(stream), port: 0 };
+  return { ...(stream.kind === 'other' ? stream : uncarried(stream)), port: 0 };
 }
 
 /** Whether the one who stated this stream holds the other: it does not want to hear (RFC 3264 section 8.4). */

@@ -154,6 +154,12 @@ describe.each(['ws', 'wss'] as const)('a phone in a browser, over %s', (name) =>
     world.run(50);
     browser.answer('INVITE', '488 Not Acceptable Here');
     world.run(50);
+    if (name === 'wss') {
+      // It may have disliked the keys beside plain media, and is asked again without them.
+      expect(call.statuses).toEqual([]);
+      browser.answer('INVITE', '488 Not Acceptable Here');
+      world.run(50);
+    }
     expect(call.statuses).toEqual([488]);
     world.settles();
   });

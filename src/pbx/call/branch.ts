@@ -1,4 +1,10 @@
-import { type LegNegotiation, ownAnswer, SdpError, type SessionDescription } from '../../sdp/index.ts';
+import {
+  type LegNegotiation,
+  ownAnswer,
+  type PlainerOffer,
+  SdpError,
+  type SessionDescription,
+} from '../../sdp/index.ts';
 import { type Dialog, reliableNumberOf } from '../../sip/dialog/index.ts';
 import type { NameAddress, SipResponse } from '../../sip/message/index.ts';
 import type { Failure } from '../../sip/transaction/index.ts';
@@ -57,8 +63,8 @@ export class Branch implements Disposable {
     readonly target: Target;
     /** The leg that it is to be connected with. */
     readonly caller: Leg;
-    /** Codecs that it may be offered, where they are fewer than the exchange has. */
-    readonly codecPriority: readonly string[] | null;
+    /** What it is offered less than others. */
+    readonly plainer: PlainerOffer | null;
     readonly offer: (leg: LegNegotiation) => SessionDescription | null;
     readonly from: NameAddress;
     readonly to: NameAddress;
@@ -72,7 +78,12 @@ export class Branch implements Disposable {
     const { context, target, user, callerNumber } = options;
     this.target = target;
     this.#context = context;
-    this.leg = new Leg(context, target.flow, options.caller, options.codecPriority ?? undefined);
+    this.leg = new Leg(context, {
+      flow: target.flow,
+      extension: target.extension,
+      near: options.caller,
+      plainer: options.plainer,
+    });
     this.sipCallId = context.userAgent.newCallId();
     try {
       const offer = options.offer(this.leg.negotiation);

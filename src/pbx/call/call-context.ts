@@ -1,5 +1,6 @@
 import type { Clock, Log, Random } from '../../base/index.ts';
 import type { MediaEngine } from '../../media/index.ts';
+import type { SrtpPolicy } from '../../sdp/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { UserAgent } from '../../sip/ua/index.ts';
 import type { EventBus } from '../events/index.ts';
@@ -28,6 +29,8 @@ export interface CallContext {
   readonly codecPriority: readonly string[];
   /** Names, in small letters, of the codecs that `media` can transcode to one another. */
   readonly transcodable: readonly string[];
+  /** Whether the media of this extension's phone on `flow` is to be encrypted. */
+  srtpPolicy(extension: string, flow: Pick<Flow, 'secure' | 'transport'>): SrtpPolicy;
   /** The address for media that the peer of `flow` is told. */
   mediaAddress(flow: Pick<Flow, 'local' | 'remote'>): string;
   /** The name of an extension, null where it has none. */

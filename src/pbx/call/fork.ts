@@ -1,3 +1,4 @@
+import type { PlainerOffer } from '../../sdp/index.ts';
 import {
   Contact,
   formatUri,
@@ -14,8 +15,8 @@ import { refusalOfMedia } from './session-body.ts';
 /** How many phones one call may reach by redirections (3xx) before it is given up. */
 const maxRedirections = 10;
 
-/** Calls one phone; with the codecs of a priority alone, where that is not null. */
-type CallPhone = (target: Target, maxBreadth: number | null, priority: readonly string[] | null) => Branch;
+/** Calls one phone; with a plainer offer than others get, where that is not null. */
+type CallPhone = (target: Target, maxBreadth: number | null, plainer: PlainerOffer | null) => Branch;
 
 /** The phones that are called at the same time for one call, and what became of those that refused. */
 export class Fork implements Disposable {
@@ -70,16 +71,16 @@ export class Fork implements Disposable {
     }
   }
 
-  /** Calls the phone of `branch` once more in its place, with an offer of the codecs of `priority` alone. */
-  again(branch: Branch, priority: readonly string[]): void {
+  /** Calls the phone of `branch` once more in its place, with a plainer offer. */
+  again(branch: Branch, plainer: PlainerOffer): void {
     const share = this.#branches.get(branch) ?? null;
     this.remove(branch);
-    this.#begin(branch.target, share, priority);
+    this.#begin(branch.target, share, plainer);
   }
 
-  #begin(target: Target, share: number | null, priority: readonly string[] | null): void {
+  #begin(target: Target, share: number | null, plainer: PlainerOffer | null): void {
     try {
-      const branch = this.#call(target, share, priority);
+      const branch = this.#call(target, share, plainer);
       this.#branches.set(branch, share);
       this.#first ??= branch;
     } catch (error) {

@@ -29,7 +29,7 @@ export function answerInvite(options: {
   const { call, party, transaction, person, remote } = options;
   const { context } = call;
   const offer = sdpOf(transaction.request);
-  const leg = new Leg(context, transaction.flow, options.other);
+  const leg = new Leg(context, { flow: transaction.flow, extension: person.extension, near: options.other });
   try {
     if (offer) leg.negotiation.receiveOffer(offer);
     const body = sdpBody(options.agree(leg));

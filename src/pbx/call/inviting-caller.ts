@@ -93,7 +93,11 @@ export class InvitingCaller implements CallerEnd {
     this.#offer = options.offer;
     this.#person = options.person;
     this.report = options.report;
-    this.leg = new Leg(options.host.context, options.invite.transaction.flow, null);
+    this.leg = new Leg(options.host.context, {
+      flow: options.invite.transaction.flow,
+      extension: options.person.extension,
+      near: null,
+    });
     if (this.#offer) this.leg.negotiation.receiveOffer(this.#offer);
     this.#beginning = this.leg.negotiation.copy();
   }

@@ -1,8 +1,26 @@
 import type { MediaEngine, MediaLeg, PortPair, RemoteMedia } from '../../media/index.ts';
-import { type AudioStream, agreedCodecs, isTelephoneEvent, LegNegotiation } from '../../sdp/index.ts';
+import {
+  type AudioStream,
+  agreedCodecs,
+  encryptionTerms,
+  isTelephoneEvent,
+  LegNegotiation,
+  type PlainerOffer,
+} from '../../sdp/index.ts';
 import { SipError } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
+
+export interface LegOptions {
+  /** The way to the phone. */
+  readonly flow: Flow;
+  /** Whose phone it is. */
+  readonly extension: string;
+  /** The leg whose phone it is to be connected with. */
+  readonly near: Leg | null;
+  /** What it is offered less than others, after it has refused that. */
+  readonly plainer?: PlainerOffer | null;
+}
 
 /** One end of a call as media sees it: a port pair of its own, and what its dialog has negotiated. */
 export class Leg implements Disposable {
@@ -16,16 +34,8 @@ export class Leg implements Disposable {
   generation = 0;
   #over = false;
 
-  /**
-   * `near`: the leg whose phone it is to be connected with. `codecPriority` as in LegNegotiation, by default that of the
-   * exchange. Throws SipError 503 when no port is left.
-   */
-  constructor(
-    context: CallContext,
-    flow: Flow,
-    near: Leg | null,
-    codecPriority: readonly string[] = context.codecPriority,
-  ) {
+  /** Throws SipError 503 when no port is left. */
+  constructor(context: CallContext, { flow, extension, near, plainer = null }: LegOptions) {
     const port = context.media.lease(flow.local.address, near?.port);
     if (!port) throw new SipError(503, 'No Media Port Left', { headers: { 'Retry-After': '5' } });
     this.port = port;
@@ -36,8 +46,14 @@ export class Leg implements Disposable {
       sessionId: newSessionId(context),
       localAddress: context.mediaAddress(flow),
       localPort: port.port,
-      codecPriority,
+      codecPriority: plainer?.codecPriority ?? context.codecPriority,
       transcodable: context.transcodable,
+      encryption: encryptionTerms(
+        context.srtpPolicy(extension, flow),
+        // Over a way that others can read along, keys beside plain media would be no gain.
+        flow.secure && !plainer?.withoutKeys,
+        context.random,
+      ),
     });
   }
 
@@ -59,6 +75,8 @@ export class Leg implements Disposable {
       codecs: agreedCodecs(this.negotiation),
       ptime: remote?.ptime ?? null,
       expected: remote !== null && (remote.direction === 'sendrecv' || remote.direction === 'sendonly'),
+      rtcpMux: this.negotiation.rtcpMux,
+      srtp: this.negotiation.srtp,
     };
   }
 

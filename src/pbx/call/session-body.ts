@@ -61,7 +61,7 @@ function unsupported(headers: Readonly<Record<string, string>>): SipError {
 export function refusalOfMedia(error: unknown, status: 400 | 488 = 488): unknown {
   if (error instanceof SipSyntaxError)
     return new SipError(400, `Bad Content-Type (${error.message})`, { cause: error });
-  if (error instanceof NoCommonMedia) return new SipError(488, 'Not Acceptable Here', { cause: error });
+  if (error instanceof NoCommonMedia) return new SipError(488, error.reason ?? 'Not Acceptable Here', { cause: error });
   if (!(error instanceof SdpError)) return error;
   const reason = status === 400 ? `Bad Session Description (${error.message})` : 'Not Acceptable Here';
   return new SipError(status, reason, { cause: error });

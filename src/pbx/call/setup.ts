@@ -1,5 +1,5 @@
 import { Scope } from '../../base/index.ts';
-import { formatSessionDescription, plainerPriority } from '../../sdp/index.ts';
+import { formatSessionDescription, type PlainerOffer, plainerOffer } from '../../sdp/index.ts';
 import type { Dialog } from '../../sip/dialog/index.ts';
 import {
   MaxBreadth,
@@ -116,7 +116,7 @@ export class Setup implements Disposable {
     if (this.#fork.size === 0) this.#giveUp();
   }
 
-  #call(target: Target, maxBreadth: number | null, codecPriority: readonly string[] | null): Branch {
+  #call(target: Target, maxBreadth: number | null, plainer: PlainerOffer | null): Branch {
     const { context, log } = this.#host;
     const caller = personOf(this.#parties);
     const host = context.identityHost(target.flow);
@@ -127,7 +127,7 @@ export class Setup implements Disposable {
       caller: this.#caller.leg,
       callId: this.#host.id,
       target,
-      codecPriority,
+      plainer,
       offer: (leg) => this.#caller.offerTo(leg),
       from: shownAddress(caller, host),
       to: { displayName: null, uri: sipUri({ user: this.#parties.callee, ...host }), params: noParams },
@@ -196,11 +196,10 @@ export class Setup implements Disposable {
     if (this.#fork.size === 0) this.#giveUp();
   }
 
-  /** The codecs of a second, plainer offer to a phone that has refused the first; null where there is none to make. */
-  #plainerFor({ offer, sipCallId }: Branch, { headers }: SipResponse): readonly string[] | null {
+  /** A second, plainer offer to a phone that has refused the first; null where there is none to make. */
+  #plainerFor({ offer, sipCallId }: Branch, { headers }: SipResponse): PlainerOffer | null {
     const [line] = (offer && /^m=audio.*$/m.exec(formatSessionDescription(offer))) ?? [];
-    const plainer =
-      offer && plainerPriority(offer.media.flatMap((stream) => (stream.kind === 'audio' ? stream.codecs : [])));
+    const plainer = offer && plainerOffer(offer);
     this.#host.log.warning('a phone has refused what it was offered', {
       leg: 'callee',
       sip_call_id: sipCallId,
