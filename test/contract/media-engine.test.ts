@@ -78,6 +78,18 @@ describe.each(engines)('every media engine: %s', (_, open) => {
     expect(heard.oneWay).toMatchObject([{ leg: 1, reason: 'no_packets', named: { address, port } }]);
   });
 
+  test('a phone that does not encrypt as it has agreed to is told as such', async () => {
+    const key = { suite: 'AES_CM_128_HMAC_SHA1_80', key: new Uint8Array(30).fill(7) } as const;
+    await using stage = await setUp(open(), { a: { srtp: { receive: key, send: key } }, spec: { answered: true } });
+    const { alice, bob, portA, portB, heard, pass } = stage;
+    await pass(5, () => {
+      alice.speak(portA);
+      bob.speak(portB);
+    });
+    expect(heard.oneWay).toMatchObject([{ leg: 0, reason: 'srtp_mismatch' }]);
+    expect(bob.heard).toEqual([]);
+  });
+
   test('a leg alone is there already, and somebody comes to it', async () => {
     await using stage = await setUp(open(), { b: null });
     const { alice, bob, portA, portB, update, settle } = stage;

@@ -21,7 +21,7 @@ describe.runIf(needs('baresip', 'sox'))('calls between two baresip', () => {
           transport: ['udp', 'tcp', 'tls'],
           tls: { listen_port: 0, certificate: tlsFile('server.pem'), private_key: tlsFile('server.key') },
         },
-        extensions: ['2001', '2002', '2003', '2004', '2005', '2006', '2007', '2008'].map((number) => ({
+        extensions: ['2001', '2002', '2003', '2004', '2005', '2006', '2007', '2008', '2009', '2010'].map((number) => ({
           number,
           password,
         })),
@@ -119,6 +119,29 @@ describe.runIf(needs('baresip', 'sox'))('calls between two baresip', () => {
       ['busy', 'callee'],
       ['completed', 'callee'],
     ]);
+  });
+
+  test('by their RTCP the record has the round trip to each, and how each has heard', async () => {
+    const common = {
+      ...{ folder: exchange.folder, password, exchange: exchange.sip('udp').text, protocol: 'udp' as const },
+    };
+    await using caller = await Baresip.start({ ...common, number: '2009', tone: low });
+    await using callee = await Baresip.start({ ...common, number: '2010', tone: high, answers: true });
+    await eventually('both are registered', async () => (await exchange.status()).registrations >= 2);
+    caller.dial('2010');
+    await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
+    // baresip reports every 5 s: what a phone has heard is the difference between two reports.
+    await pause(17_000);
+    caller.hangUp();
+    await callee.event('CALL_CLOSED');
+    const [cdr] = await exchange.cdrsOfCaller('2009');
+    for (const leg of [cdr!.rtp.caller, cdr!.rtp.callee]) {
+      expect(leg).toMatchObject({ codec: 'PCMU', packets_lost: 0 });
+      for (const score of [leg.mos, leg.mos_worst, leg.sent_mos]) expect(score).toBeGreaterThan(4);
+      // On one machine; a round trip of more says that a clock was misread.
+      expect(leg.rtt_ms).toBeGreaterThanOrEqual(0);
+      expect(leg.rtt_ms).toBeLessThan(500);
+    }
   });
 
   test('nothing is left: no call, no port, no registration, no error in the log', async () => {
