@@ -45,6 +45,8 @@ export function print(figures: readonly Figure[]): void {
   }
 }
 
-function rounded(value: number): string {
+/** A value in three digits; `none` where nothing could be measured. */
+export function rounded(value: number): string {
+  if (!Number.isFinite(value)) return 'none';
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

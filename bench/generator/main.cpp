@@ -1,11 +1,10 @@
 // Phones for the media bench: N calls, both ends of each send a G.711 packet each 20 ms to where they are told, and
-// check what comes back: sequence, losses, repetitions, content, and how long each packet has been under way.
+// check what comes back: sequence, losses, repetitions, content, and how long each packet has been under way. Where a
+// side has a sound of its own to send, in whatever codec, the other side can only count what it hears.
 //
 // Talks by lines. Says {"event":"ready",...} with its ports; reads, for each call, "call" and for each of its two ends
 // "ADDRESS PORT SENDKEY RECEIVEKEY" (SRTP keys in hexadecimal or "-"); "watch PID" for each process whose CPU time is
 // wanted; "go". Says {"event":"progress",...} where asked to, and {"event":"result",...} at last.
-#include <poll.h>
-
 #include <algorithm>
 #include <iostream>
 #include <random>
@@ -14,6 +13,7 @@
 
 #include "crypt.hpp"
 #include "histogram.hpp"
+#include "sound.hpp"
 #include "system.hpp"
 
 namespace {
@@ -21,6 +21,7 @@ namespace {
 constexpr int kHeader = 12;
 constexpr int kAudio = 160;
 constexpr int kPacket = kHeader + kAudio;
+constexpr int kLargest = kHeader + kLargestFrame;
 constexpr int64_t kPeriod = 20'000'000;  // ns between two packets of one end
 constexpr int kBatch = 64;
 constexpr uint32_t kMark = 0x53504258;
@@ -41,7 +42,10 @@ struct Options {
   double seconds = 3;
   double report = 0;
   std::string addresses[2] = {"127.0.0.1", "127.0.0.1"};
-  std::string namespaceOfB;  // a network namespace for the second ends; needs root
+  std::string sounds[2];  // files of encoded sound, for both sides or for none
+  int types[2] = {0, 0};
+  int steps[2] = {kAudio, kAudio};  // of the timestamp, for each packet
+  std::string namespaceOfB;         // a network namespace for the second ends; needs root
 };
 
 struct End {
@@ -71,6 +75,9 @@ class Generator {
     }
     double all = options.warmup + options.seconds + 1;
     packetsEach_ = static_cast<uint32_t>(all * 1e9 / kPeriod) + 2;
+    for (int side : {0, 1}) {
+      if (!options.sounds[side].empty()) sounds_[side] = readSound(options.sounds[side]);
+    }
     for (size_t i = 0; i < ends_.size(); i++) {
       ends_[i].fd = sockets_[i & 1][(i >> 1) % static_cast<size_t>(options.sockets)];
       ends_[i].seen.resize(packetsEach_ / 64 + 1);
@@ -142,13 +149,14 @@ class Generator {
     const double gap = static_cast<double>(kPeriod) / static_cast<double>(ends_.size());
     bool measuring = false;
 
-    for (int64_t wake = start; wake < until; wake += tick) {
+    int64_t now = start;
+    for (int64_t wake = start; now < until; wake = std::max(wake + tick, now)) {
       sleepUntil(wake);
-      if (!measuring && wake >= measureFrom) {
+      now = nanoseconds(CLOCK_MONOTONIC);
+      if (!measuring && now >= measureFrom) {
         measuring = true;
         beginMeasuring();
       }
-      int64_t now = nanoseconds(CLOCK_MONOTONIC);
       for (;;) {
         const int64_t due = start + static_cast<int64_t>(static_cast<double>(next) * gap);
         // What is due beyond the end is not sent even where we are late.
@@ -163,7 +171,7 @@ class Generator {
         receive();
         nextRead = now + 1'000'000;
       }
-      if (reportEach > 0 && wake >= nextReport) {
+      if (reportEach > 0 && now >= nextReport) {
         nextReport += reportEach;
         std::cout << "{\"event\":\"progress\"," << counts() << "}\n" << std::flush;
       }
@@ -232,23 +240,32 @@ class Generator {
   void send(uint32_t index) {
     End& phone = ends_[index];
     if (phone.sent >= packetsEach_) return;
-    uint8_t packet[kPacket + kTag];
+    uint8_t packet[kLargest + kTag];
     const uint32_t number = phone.sent++;
+    const int side = index & 1;
     const uint16_t sequence = htons(static_cast<uint16_t>(number));
-    const uint32_t timestamp = htonl(number * kAudio);
+    const uint32_t timestamp = htonl(number * static_cast<uint32_t>(options_.steps[side]));
     const uint32_t ssrc = htonl(kMark ^ index);
     packet[0] = 0x80;
-    packet[1] = 0;
+    packet[1] = static_cast<uint8_t>(options_.types[side]);
     memcpy(packet + 2, &sequence, 2);
     memcpy(packet + 4, &timestamp, 4);
     memcpy(packet + 8, &ssrc, 4);
-    memcpy(packet + kHeader, pattern_, kAudio);
-    const Stamp stamp{nanoseconds(CLOCK_REALTIME), kMark, index, number};
-    memcpy(packet + kHeader, &stamp, sizeof stamp);
-    const int length = phone.outbound.protect(packet, kPacket, number);
+    int length = kPacket;
+    if (const Sound& sound = sounds_[side]; !sound.empty()) {
+      // Everybody is at another place of it.
+      const std::string& frame = sound[(number + 37 * index) % sound.size()];
+      memcpy(packet + kHeader, frame.data(), frame.size());
+      length = kHeader + static_cast<int>(frame.size());
+    } else {
+      memcpy(packet + kHeader, pattern_, kAudio);
+      const Stamp stamp{nanoseconds(CLOCK_REALTIME), kMark, index, number};
+      memcpy(packet + kHeader, &stamp, sizeof stamp);
+    }
+    length = phone.outbound.protect(packet, length, number);
     sent_++;
     if (sendto(phone.fd, packet, static_cast<size_t>(length), MSG_DONTWAIT,
-                             reinterpret_cast<sockaddr*>(&phone.target), sizeof phone.target) < 0) {
+               reinterpret_cast<sockaddr*>(&phone.target), sizeof phone.target) < 0) {
       unsent_++;
     }
   }
@@ -263,7 +280,7 @@ class Generator {
   }
 
   int receiveBatch(int fd) {
-    static uint8_t packets[kBatch][256];
+    static uint8_t packets[kBatch][kLargest + kTag];
     static char controls[kBatch][64];
     static iovec vectors[kBatch];
     static mmsghdr messages[kBatch];
@@ -281,6 +298,11 @@ class Generator {
   }
 
   void check(int fd, uint8_t* packet, int length, msghdr& header) {
+    if (!sounds_[0].empty()) {
+      if (length <= kHeader || packet[0] >> 6 != 2) wrong_++;
+      else (firstMeasured_.empty() ? before_ : measured_).received++;
+      return;
+    }
     uint32_t ssrc = 0;
     memcpy(&ssrc, packet + 8, 4);
     const uint32_t from = ntohl(ssrc) ^ kMark;
@@ -341,6 +363,7 @@ class Generator {
   std::vector<Watched> watched_;
   uint32_t packetsEach_ = 0;
   uint8_t pattern_[kAudio];
+  Sound sounds_[2];
   // Of each end, its first packet that counts; empty before that.
   std::vector<uint32_t> firstMeasured_;
   uint64_t sent_ = 0;
@@ -368,6 +391,12 @@ Options read(int count, char** words) {
     else if (name == "--report") options.report = std::stod(value);
     else if (name == "--a") options.addresses[0] = value;
     else if (name == "--b") options.addresses[1] = value;
+    else if (name == "--sound-a") options.sounds[0] = value;
+    else if (name == "--sound-b") options.sounds[1] = value;
+    else if (name == "--type-a") options.types[0] = std::stoi(value);
+    else if (name == "--type-b") options.types[1] = std::stoi(value);
+    else if (name == "--step-a") options.steps[0] = std::stoi(value);
+    else if (name == "--step-b") options.steps[1] = std::stoi(value);
     else if (name == "--namespace-of-b") options.namespaceOfB = value;
     else die("no such option: " + name);
   }

@@ -100,10 +100,11 @@ inline uint32_t dropsOf(int fd) {
   return info[SK_MEMINFO_DROPS];
 }
 
-// Ends with its parent, wakes when it says, and is not kept waiting by what it measures, where that is allowed.
+// Ends with its parent, wakes when it says, and is not kept waiting by what it measures, where that is allowed: relays
+// may ask for priority 1.
 inline bool becomePunctual() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_TIMERSLACK, 1);
-  sched_param priority{.sched_priority = 1};
+  sched_param priority{.sched_priority = 2};
   return sched_setscheduler(0, SCHED_RR, &priority) == 0;
 }

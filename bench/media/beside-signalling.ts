@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Figure } from '../figures.ts';
 import { atRate, Live } from '../live.ts';
-import { asFigure } from './matrix.ts';
+import { asFigure, told } from './matrix.ts';
 import { type Contender, run } from './run.ts';
 import { loopback } from './site.ts';
 
@@ -20,24 +20,24 @@ export async function besideSignalling(contenders: readonly Contender[], seconds
   const figures: Figure[] = [];
   for (const contender of contenders) {
     const name = `${contender.name}, ${calls} calls, beside ${rate} calls/s`;
-    process.stdout.write(`  ${name} ...`);
+    const measure = async (): Promise<Figure> => {
+      const [before, cpu, started] = [phones.counts.ended, await live.cpuMicros(), performance.now()];
+      const result = await run({ site: loopback, contender, calls, seconds });
+      const elapsed = performance.now() - started;
+      const cores = ((await live.cpuMicros()) - cpu) / 1000 / elapsed;
+      const done = Math.round((1000 * (phones.counts.ended - before)) / elapsed);
+      const figure = asFigure(name, contender, calls, result, true);
+      const settings = `${figure.settings}; exchange ${cores.toFixed(2)} cores, ${done} calls/s`;
+      return { ...figure, settings, details: { ...figure.details, signalling_cores: cores, signalling_rate: done } };
+    };
     const stop = new AbortController();
-    const load = atRate(rate, 600, () => phones.call(), stop.signal);
-    const [begun, cpu] = [phones.counts.ended, await live.cpuMicros()];
-    const started = performance.now();
-    const result = await run({ site: loopback, contender, calls, seconds });
-    const cores = ((await live.cpuMicros()) - cpu) / 1000 / (performance.now() - started);
-    stop.abort();
-    await load;
-    const figure = asFigure(name, contender, calls, result);
-    const set = Math.round((1000 * (phones.counts.ended - begun)) / (performance.now() - started));
-    const settings = `${figure.settings}; exchange ${cores.toFixed(2)} cores, ${set} calls/s`;
-    process.stdout.write(` ${settings}\n`);
-    figures.push({
-      ...figure,
-      settings,
-      details: { ...figure.details, signalling_cores: cores, signalling_rate: set },
-    });
+    const load = atRate(rate, Number.POSITIVE_INFINITY, () => phones.call(), stop.signal);
+    try {
+      figures.push(...(await told(name, measure)));
+    } finally {
+      stop.abort();
+      await load;
+    }
   }
   return figures;
 }

@@ -1,7 +1,10 @@
-/** A phone of a call: where it receives, and what it encrypts with (SRTP key and salt in hexadecimal, or null). */
+import type { CodecName } from './codecs.ts';
+
+/** A phone of a call: where it receives, what it speaks, and what it encrypts with (SRTP key and salt in hexadecimal, or null). */
 export interface Phone {
   readonly address: string;
   readonly port: number;
+  readonly codec: CodecName;
   readonly key: string | null;
 }
 
@@ -17,7 +20,7 @@ export interface Carrier {
   readonly media: readonly number[];
   /** Those beside them. */
   readonly control: readonly number[];
-  /** Begins calls between these phones, G.711 on both sides. */
+  /** Begins calls between these phones. */
   start(calls: readonly (readonly [Phone, Phone])[]): Promise<readonly (readonly [Door, Door])[]>;
   /** Ends every call. Returns what has been counted, and how many ports are still in use. */
   end(): Promise<{ readonly counted: Readonly<Record<string, number>>; readonly portsInUse: number | null }>;

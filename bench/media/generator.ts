@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { SoundFile } from './codecs.ts';
 import type { Site } from './site.ts';
 
 const folder = fileURLToPath(new URL('../generator/', import.meta.url));
@@ -67,6 +68,8 @@ export interface GeneratorOptions {
   readonly seconds: number;
   /** s between two reports; 0: none. */
   readonly report?: number;
+  /** What each side sends, instead of packets that can be checked. */
+  readonly sounds?: readonly [SoundFile, SoundFile] | null;
 }
 
 /**
@@ -112,10 +115,23 @@ export class Generator implements AsyncDisposable {
   }
 
   /** Throws where it does not start. */
-  static async start({ site, direct, calls, warmup, seconds, report = 0 }: GeneratorOptions): Promise<Generator> {
+  static async start({
+    site,
+    direct,
+    calls,
+    warmup,
+    seconds,
+    report = 0,
+    sounds = null,
+  }: GeneratorOptions): Promise<Generator> {
     const options = { calls, warmup, seconds, report, a: site.phones[0], b: direct ? site.exchange : site.phones[1] };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     if (direct && site.namespace !== null) args.push('--namespace-of-b', site.namespace);
+    for (const [side, sound] of (sounds ?? []).entries()) {
+      const letter = 'ab'[side];
+      args.push(`--sound-${letter}`, sound.path, `--type-${letter}`, `${sound.payloadType}`);
+      args.push(`--step-${letter}`, `${sound.step}`);
+    }
     const child = spawn(...site.commandLine('phones', program, args), { stdio: ['pipe', 'pipe', 'inherit'] });
     // That it has ended shows in what it no longer says.
     child.stdin?.on('error', () => {});

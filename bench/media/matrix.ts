@@ -1,5 +1,6 @@
-import type { Figure } from '../figures.ts';
+import { type Figure, rounded } from '../figures.ts';
 import { type Contender, type Run, run } from './run.ts';
+import { Unmeasurable } from './server-process.ts';
 import type { Site } from './site.ts';
 
 export interface MatrixOptions {
@@ -15,27 +16,45 @@ export async function matrix({ site, calls, contenders, seconds }: MatrixOptions
   for (const count of calls) {
     for (const contender of contenders) {
       const name = `${contender.name}, ${count} calls, ${site.name}`;
-      process.stdout.write(`  ${name} ...`);
-      const figure = asFigure(name, contender, count, await run({ site, contender, calls: count, seconds }));
-      process.stdout.write(` ${figure.value.toFixed(2)} ${figure.unit}; ${figure.settings}\n`);
-      figures.push(figure);
+      figures.push(
+        ...(await told(name, async () =>
+          asFigure(name, contender, count, await run({ site, contender, calls: count, seconds })),
+        )),
+      );
     }
   }
   return figures;
 }
 
-/** CPU time for each packet that has come through; without an engine, that of the generator itself. */
-export function asFigure(name: string, contender: Contender, calls: number, run: Run): Figure {
+/** Says what is being measured, and what came of it; no figure where it can't be measured here. */
+export async function told(name: string, measure: () => Promise<Figure>): Promise<readonly Figure[]> {
+  process.stdout.write(`  ${name} ...`);
+  try {
+    const figure = await measure();
+    process.stdout.write(` ${rounded(figure.value)} ${figure.unit}; ${figure.settings}\n`);
+    return [figure];
+  } catch (error) {
+    if (!(error instanceof Unmeasurable)) throw error;
+    process.stdout.write(` not measured: ${error.message}\n`);
+    return [];
+  }
+}
+
+/**
+ * CPU time for each packet that has come through; without an engine, that of the generator itself. `busy`: other programs
+ * are meant to run beside it.
+ */
+export function asFigure(name: string, contender: Contender, calls: number, run: Run, busy = false): Figure {
   const { sent, lost, received, seconds, latency, lateness } = run;
-  const alone = contender.engine === null;
-  const cpu = alone ? run.ownCpuSeconds : run.mediaCpuSeconds;
+  const direct = contender.engine === null;
+  const cpu = direct ? run.ownCpuSeconds : run.mediaCpuSeconds;
   const cores = (cpuSeconds: number): string => (cpuSeconds / seconds).toFixed(2);
   const bytesPerCall = run.held === null ? null : (run.held.during.bytes - run.held.before.bytes) / calls;
-  const doubts = doubtsAbout(run);
+  const doubts = doubtsAbout(run, busy);
   const words = [
     `${lost} of ${sent} lost`,
     `one way p50 ${micros(latency.p50)}, p99 ${micros(latency.p99)}`,
-    alone ? 'the generator to itself' : `${cores(cpu)} cores, generator ${cores(run.ownCpuSeconds)}`,
+    direct ? 'the generator to itself' : `${cores(cpu)} cores, generator ${cores(run.ownCpuSeconds)}`,
     ...(bytesPerCall === null ? [] : [`${(bytesPerCall / 1e6).toFixed(3)} MB a call`]),
     ...(doubts.length > 0 ? [`NOT TO BE TRUSTED: ${doubts.join(', ')}`] : []),
   ];
@@ -71,12 +90,12 @@ export function asFigure(name: string, contender: Contender, calls: number, run:
   };
 }
 
-/** Why the generator, and not what it measures, may be what the figures show. */
-function doubtsAbout(run: Run): readonly string[] {
+/** Why something else than what is measured may be what the figures show. */
+function doubtsAbout(run: Run, busy = false): readonly string[] {
   const { lateness, ownDrops, unsent, seconds, ownCpuSeconds } = run;
   const others = coresOfOthers(run);
   return [
-    ...(others > 0.2 ? [`others used ${others.toFixed(2)} cores`] : []),
+    ...(others > 0.2 && !busy ? [`others used ${others.toFixed(2)} cores`] : []),
     ...(lateness.p99 > 2000 ? [`the generator was late (p99 ${micros(lateness.p99)})`] : []),
     ...(ownDrops > 0 ? [`it let ${ownDrops} packets drop`] : []),
     ...(unsent > 0 ? [`it could not send ${unsent}`] : []),

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { loadNativeAddon } from '../../src/media/index.ts';
 import type { Figure } from '../figures.ts';
 import { besideSignalling } from './beside-signalling.ts';
 import { compileGenerator } from './generator.ts';
@@ -21,7 +22,12 @@ export interface MediaOptions {
 const contenders: readonly Contender[] = [
   { name: 'direct', engine: null, encrypted: 0 },
   { name: 'plain', engine: 'plain', encrypted: 0 },
+  { name: 'native', engine: 'native', encrypted: 0 },
+  { name: 'native-srtp', engine: 'native', encrypted: 2 },
   { name: 'rtpengine', engine: 'rtpengine', encrypted: 0 },
+  { name: 'worker', engine: 'worker', encrypted: 0 },
+  { name: 'worker-srtp', engine: 'worker', encrypted: 2 },
+  { name: 'plain-srtp', engine: 'plain', encrypted: 2 },
   // One leg only: where both have keys, it hands them through and packets pass as they are.
   { name: 'rtpengine-half-srtp', engine: 'rtpengine', encrypted: 1 },
 ];
@@ -29,11 +35,16 @@ const contenders: readonly Contender[] = [
 const usualCalls = [100, 500, 1000, 1500];
 
 /** Left out unless asked for by name. */
-const extra: ReadonlySet<string> = new Set(['rtpengine-half-srtp']);
+const extra: ReadonlySet<string> = new Set(['worker', 'worker-srtp', 'plain-srtp', 'rtpengine-half-srtp']);
 
 /** Packets of many calls through each engine in turn: CPU time, losses, delay. */
-export async function media({ seconds, calls, engines, soak: soakFor }: MediaOptions): Promise<readonly Figure[]> {
-  const unknown = engines.filter((name) => !contenders.some((contender) => contender.name === name));
+export async function media({
+  seconds,
+  calls,
+  engines: asked,
+  soak: soakFor,
+}: MediaOptions): Promise<readonly Figure[]> {
+  const unknown = asked.filter((name) => !contenders.some((contender) => contender.name === name));
   if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: no such engine; there are ${namesOf(contenders)}`);
   const problem = compileGenerator();
   if (problem !== null) {
@@ -41,7 +52,7 @@ export async function media({ seconds, calls, engines, soak: soakFor }: MediaOpt
     return [];
   }
   const here = contenders
-    .filter(({ name }) => (engines.length === 0 ? !extra.has(name) : engines.includes(name)))
+    .filter(({ name }) => (asked.length === 0 ? !extra.has(name) : asked.includes(name)))
     .filter(isHere);
   const figures: Figure[] = [];
   if (soakFor !== null) {
@@ -58,14 +69,24 @@ export async function media({ seconds, calls, engines, soak: soakFor }: MediaOpt
   } else {
     process.stdout.write(`  not measured between namespaces: ${why}\n`);
   }
-  figures.push(...(await besideSignalling(here, seconds)));
+  const engines = here.filter(({ engine, encrypted }) => engine !== null && encrypted === 0);
+  figures.push(...(await besideSignalling(engines, seconds)));
   return figures;
 }
 
 function isHere({ name, engine }: Contender): boolean {
-  if (engine !== 'rtpengine' || spawnSync(engine, ['--version'], { stdio: 'ignore' }).error === undefined) return true;
-  process.stdout.write(`  ${name} is not here: apt-get install rtpengine-daemon\n`);
-  return false;
+  const reason = whyNot(engine);
+  if (reason !== null) process.stdout.write(`  ${name} is not here: ${reason}\n`);
+  return reason === null;
+}
+
+function whyNot(engine: string | null): string | null {
+  if (engine === 'native') {
+    const loaded = loadNativeAddon();
+    return loaded.addon === null ? loaded.reason : null;
+  }
+  const missing = engine === 'rtpengine' && spawnSync(engine, ['--version'], { stdio: 'ignore' }).error !== undefined;
+  return missing ? 'apt-get install rtpengine-daemon' : null;
 }
 
 function namesOf(all: readonly Contender[]): string {

@@ -1,49 +1,45 @@
-import { SystemClock, silentLog, systemRandom } from '../../src/base/index.ts';
-import {
-  DgramSockets,
-  LocalEngine,
-  type MediaEngine,
-  type MediaLeg,
-  type MediaSession,
-  type MediaSummary,
-  PlainRelay,
-  type PortPair,
-} from '../../src/media/index.ts';
+import { randomBytes } from 'node:crypto';
+import type { MediaEngine, MediaLeg, MediaSession, MediaSummary, PortPair } from '../../src/media/index.ts';
 import type { Carrier, Door, Phone } from './carrier.ts';
+import { codecs } from './codecs.ts';
+import { type OpenEngine, openEngine } from './engines.ts';
 
-const pcmu = { name: 'PCMU', clockRate: 8000, channels: 1, fmtp: null, payloadType: 0, receivedAs: 0 };
+const suite = 'AES_CM_128_HMAC_SHA1_80';
 
 /** The exchange's own media engine, as calls use it. */
 export class OwnEngine implements Carrier {
-  readonly media: readonly number[] = [process.pid];
-  readonly control: readonly number[] = [];
+  readonly media: readonly number[];
+  readonly control: readonly number[];
   readonly #engine: MediaEngine;
   readonly #address: string;
   readonly #calls: { readonly session: MediaSession; readonly ports: readonly PortPair[] }[] = [];
 
-  constructor(address: string) {
+  private constructor({ engine, media, control }: OpenEngine, address: string) {
+    this.#engine = engine;
+    this.media = media;
+    this.control = control;
     this.#address = address;
-    const clock = new SystemClock();
-    this.#engine = new LocalEngine({
-      relay: new PlainRelay({ sockets: new DgramSockets(), clock }),
-      name: 'bench',
-      ports: { start: 12_000, end: 32_000 },
-      clock,
-      random: systemRandom,
-      log: silentLog,
-    });
+  }
+
+  /** Throws where there is no such engine. */
+  static async open(name: string, address: string): Promise<OwnEngine> {
+    return new OwnEngine(await openEngine(name), address);
   }
 
   async start(calls: readonly (readonly [Phone, Phone])[]): Promise<readonly (readonly [Door, Door])[]> {
     return calls.map(([caller, callee], index) => {
-      const ports = [this.#lease(), this.#lease()] as const;
-      const leg = ({ address, port }: Phone, side: 0 | 1): MediaLeg => ({
+      const first = this.#lease();
+      const ports = [first, this.#lease(first)] as const;
+      const keys = [newKey(caller), newKey(callee)] as const;
+      const leg = ({ address, port, key, codec }: Phone, side: 0 | 1): MediaLeg => ({
         port: ports[side],
         remote: { address, port, rtcpPort: 0 },
         signalling: null,
         send: true,
-        codecs: [pcmu],
+        codecs: [{ ...codecs[codec], receivedAs: codecs[codec].payloadType }],
         ptime: 20,
+        srtp:
+          key === null ? null : { receive: { suite, key: Buffer.from(key, 'hex') }, send: { suite, key: keys[side]! } },
       });
       const spec = {
         id: `${index}`,
@@ -52,10 +48,8 @@ export class OwnEngine implements Carrier {
         answered: true,
       };
       this.#calls.push({ session: this.#engine.start(spec, { onIdle: () => {} }), ports });
-      return [
-        { port: ports[0].port, key: null },
-        { port: ports[1].port, key: null },
-      ] as const;
+      const door = (side: 0 | 1): Door => ({ port: ports[side].port, key: keys[side]?.toString('hex') ?? null });
+      return [door(0), door(1)] as const;
     });
   }
 
@@ -78,9 +72,13 @@ export class OwnEngine implements Carrier {
     await this.#engine.close();
   }
 
-  #lease(): PortPair {
-    const pair = this.#engine.lease(this.#address);
+  #lease(near?: PortPair): PortPair {
+    const pair = this.#engine.lease(this.#address, near);
     if (pair === null) throw new Error('no port is left');
     return pair;
   }
+}
+
+function newKey({ key }: Phone): Buffer | null {
+  return key === null ? null : randomBytes(key.length / 2);
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phone } from './carrier.ts';
+import type { CodecName, SoundFile } from './codecs.ts';
 import { Generator, type Progress, type Result, type Target } from './generator.ts';
 import { ServerProcess } from './server-process.ts';
 import type { Site } from './site.ts';
@@ -20,9 +22,19 @@ export interface RunOptions {
   readonly contender: Contender;
   readonly calls: number;
   readonly seconds: number;
+  /** s before anything is counted; 1 where it is not said. */
+  readonly warmup?: number;
+  /** What the two sides speak, where it is not PCMU. */
+  readonly sides?: readonly [Side, Side];
   /** s between two reports; 0: none. */
   readonly report?: number;
   readonly onProgress?: (progress: Progress, server: ServerProcess | null) => void;
+}
+
+/** What the phones of one side speak. */
+export interface Side {
+  readonly codec: CodecName;
+  readonly sound: SoundFile;
 }
 
 /** Resources of the processes that packets pass through. */
@@ -44,16 +56,24 @@ export interface Run extends Result {
   readonly portsInUse: number | null;
 }
 
-const warmup = 1;
-
 /** So many calls, in processes that are started for this run alone. */
-export async function run({ site, contender, calls, seconds, report = 0, onProgress }: RunOptions): Promise<Run> {
+export async function run(options: RunOptions): Promise<Run> {
+  const { site, contender, calls, seconds, warmup = 1, sides, report = 0, onProgress } = options;
   const direct = contender.engine === null;
-  await using generator = await Generator.start({ site, direct, calls, warmup, seconds, report });
+  await using generator = await Generator.start({
+    site,
+    direct,
+    calls,
+    warmup,
+    seconds,
+    report,
+    sounds: sides ? [sides[0].sound, sides[1].sound] : null,
+  });
   const phones = generator.ports[0].map((port, call) => {
     const phone = (side: 0 | 1, at: number): Phone => {
       const key = side >= 2 - contender.encrypted ? randomBytes(keyLength).toString('hex') : null;
-      return { address: direct && side === 1 ? site.exchange : site.phones[side], port: at, key };
+      const address = direct && side === 1 ? site.exchange : site.phones[side];
+      return { address, port: at, codec: sides?.[side].codec ?? 'PCMU', key };
     };
     return [phone(0, port), phone(1, generator.ports[1][call]!)] as const;
   });
@@ -78,6 +98,8 @@ export async function run({ site, contender, calls, seconds, report = 0, onProgr
   const result = await generator.run(targets, watched, (progress) => onProgress?.(progress, server));
   const during = held(server);
   const { counted, portsInUse } = await server.endCalls();
+  // Ports that are given back may be closed a moment later.
+  await sleep(200);
   const cpuOf = (pids: readonly number[]): number =>
     result.watched
       .filter(({ pid }) => pids.includes(pid))

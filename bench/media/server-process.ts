@@ -12,12 +12,18 @@ export type Order =
 
 export type Answer =
   | { readonly answer: 'ready'; readonly media: readonly number[]; readonly control: readonly number[] }
+  | { readonly answer: 'failed'; readonly reason: string }
   | { readonly answer: 'started'; readonly doors: readonly (readonly [Door, Door])[] }
   | {
       readonly answer: 'ended';
       readonly counted: Readonly<Record<string, number>>;
       readonly portsInUse: number | null;
     };
+
+/** Why an engine can't be measured here. */
+export class Unmeasurable extends Error {
+  override readonly name = 'Unmeasurable';
+}
 
 /** `server.ts` with one engine, and the process that packets pass through, seen from outside. */
 export class ServerProcess implements AsyncDisposable {
@@ -31,14 +37,20 @@ export class ServerProcess implements AsyncDisposable {
     this.control = control;
   }
 
-  /** Throws where the engine does not open. */
+  /** Throws `Unmeasurable` where the engine does not open. */
   static async start(site: Site, engine: string): Promise<ServerProcess> {
     const script = fileURLToPath(new URL('server.ts', import.meta.url));
     const commandLine = site.commandLine('exchange', process.execPath, [script, engine, site.exchange]);
     const child = spawn(...commandLine, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    return new ServerProcess(child, await answerOf(child, 'ready'));
+    try {
+      return new ServerProcess(child, await answerOf(child, 'ready'));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
   }
 
+  /** Throws `Unmeasurable` where the engine can't have such calls. */
   async calls(calls: readonly (readonly [Phone, Phone])[]): Promise<readonly (readonly [Door, Door])[]> {
     this.#tell({ order: 'start', calls });
     return (await answerOf(this.#child, 'started')).doors;
@@ -82,6 +94,7 @@ async function answerOf<Kind extends Answer['answer']>(
   child.once('exit', onExit);
   try {
     const [answer] = (await once(child, 'message', { signal: gone.signal })) as [Answer];
+    if (answer.answer === 'failed') throw new Unmeasurable(answer.reason);
     if (answer.answer !== kind) throw new Error(`the media server said ${answer.answer} instead of ${kind}`);
     return answer as Answer & { readonly answer: Kind };
   } finally {

@@ -5,19 +5,27 @@ import { Rtpengine } from './rtpengine.ts';
 import type { Answer, Order } from './server-process.ts';
 
 const [engine = '', address = ''] = process.argv.slice(2);
-const carrier: Carrier = engine === 'rtpengine' ? await Rtpengine.open(address) : new OwnEngine(address);
 const say = (answer: Answer): void => void process.send?.(answer);
-
-process.on('message', (order: Order) => void obey(order));
 // Whoever started this has gone.
 process.on('disconnect', () => process.exit());
-say({ answer: 'ready', media: carrier.media, control: carrier.control });
 
-async function obey(order: Order): Promise<void> {
+try {
+  const carrier = engine === 'rtpengine' ? await Rtpengine.open(address) : await OwnEngine.open(engine, address);
+  process.on('message', (order: Order) => obey(carrier, order).catch(fail));
+  say({ answer: 'ready', media: carrier.media, control: carrier.control });
+} catch (error) {
+  fail(error);
+}
+
+async function obey(carrier: Carrier, order: Order): Promise<void> {
   if (order.order === 'start') say({ answer: 'started', doors: await carrier.start(order.calls) });
   else if (order.order === 'end') say({ answer: 'ended', ...(await carrier.end()) });
   else {
     await carrier.close();
     process.disconnect();
   }
+}
+
+function fail(error: unknown): void {
+  say({ answer: 'failed', reason: error instanceof Error ? error.message : String(error) });
 }
