@@ -22,6 +22,7 @@
             'src/own_ports.cc',
             'src/relay_thread.cc',
             'src/socket.cc',
+            'src/srtp.cc',
           ],
         }, { 'type': 'none' }],
       ],

@@ -13,7 +13,7 @@ namespace {
 using namespace relay;
 
 // Counted up with every change of what JavaScript sees.
-constexpr int face = 1;
+constexpr int face = 2;
 // Sessions whose counters lie in one piece of memory.
 constexpr uint32_t blocksPerChunk = 64;
 using Chunk = std::shared_ptr<SessionBlock[]>;
@@ -36,6 +36,7 @@ class Binding : public Napi::ObjectWrap<Binding> {
                            InstanceMethod<&Binding::detach>("detach"),
                            InstanceMethod<&Binding::end>("end"),
                            InstanceMethod<&Binding::settle>("settle"),
+                           InstanceMethod<&Binding::catchUp>("catchUp"),
                            InstanceMethod<&Binding::send>("send"),
                            InstanceMethod<&Binding::drain>("drain"),
                            InstanceMethod<&Binding::answers>("answers"),
@@ -106,7 +107,7 @@ class Binding : public Napi::ObjectWrap<Binding> {
     const Address local = Address::parse(address, port, true);
     Address above = local;
     above.port++;
-    Pair pair{port, 0, nullptr, nullptr};
+    Pair pair{port, 0, nullptr, nullptr, std::make_shared<PortSrtp>()};
     if (local.known()) pair.rtp = Socket::open(local, dscp_);
     if (pair.rtp) pair.rtcp = Socket::open(above, dscp_);
     if (!pair.rtcp) return Napi::Boolean::New(info.Env(), false);
@@ -187,6 +188,11 @@ class Binding : public Napi::ObjectWrap<Binding> {
     auto rates = object.Get("rates").As<Napi::Uint32Array>();
     std::copy_n(actions.Data(), 128, leg.rules.actions);
     std::copy_n(rates.Data(), 128, leg.rules.clockRates);
+    if (const Napi::Value suite = object.Get("suites"); suite.IsArray()) {
+      const auto suites = suite.As<Napi::Array>();
+      const auto keys = object.Get("keys").As<Napi::Array>();
+      leg.srtp = SrtpKeys{key(suites.Get(0u), keys.Get(0u)), key(suites.Get(1u), keys.Get(1u))};
+    }
     const auto found = pairs_.find(static_cast<uint16_t>(number(object.Get("movesTo"))));
     if (found == pairs_.end()) return;
     leg.pair = found->second;
@@ -195,6 +201,17 @@ class Binding : public Napi::ObjectWrap<Binding> {
       leg.pair.rtcp->discard();
     }
   }
+
+  // Bytes beyond the length of the suite are not looked at.
+  static SrtpKey key(const Napi::Value& suite, const Napi::Value& value) {
+    auto bytes = value.As<Napi::Uint8Array>();
+    SrtpKey key{static_cast<SrtpSuite>(number(suite) & 3), {}};
+    std::copy_n(bytes.Data(), std::min(bytes.ByteLength(), srtpKeyLength(key.suite)), key.bytes.data());
+    return key;
+  }
+
+  // (thread)
+  void catchUp(const Napi::CallbackInfo& info) { thread(info[0]).catchUp(); }
 
   // (thread, session, leg)
   void detach(const Napi::CallbackInfo& info) {

@@ -65,8 +65,7 @@ bool Latch::acceptRtcp(const Address& from, double now) {
     rtcpHeardAt_ = now;
     return true;
   }
-  const bool isExpected = (learned_.known() && from.sameHost(learned_)) || expects(from);
-  if (!isExpected || (learnedRtcp_.known() && now - rtcpHeardAt_ < silence)) return false;
+  if (!knows(from) || (learnedRtcp_.known() && now - rtcpHeardAt_ < silence)) return false;
   learnedRtcp_ = from;
   rtcpHeardAt_ = now;
   changes_++;

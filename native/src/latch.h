@@ -24,6 +24,9 @@ class Latch {
   bool acceptRtp(const Address& from, uint32_t ssrc, uint16_t sequence, bool negotiated, double now);
   bool acceptRtcp(const Address& from, double now);
 
+  // Whether a packet from this IP may be taken for the leg's although it proves nothing.
+  bool knows(const Address& from) const { return (learned_.known() && from.sameHost(learned_)) || expects(from); }
+
   const Address& learned() const { return learned_; }
   const Address& rtpTarget() const { return learned_.known() ? learned_ : sdp_; }
   const Address& rtcpTarget() const;

@@ -27,8 +27,16 @@ void Leg::moveTo(Pair pair) {
     surroundings_.ownPorts.sendsTo(pair_.port, 0, 0, 0);
     surroundings_.ownPorts.sendsTo(pair_.port, 1, 0, 0);
   }
+  receiver_ = nullptr;
+  sender_ = nullptr;
   pair_ = std::move(pair);
   refresh();
+}
+
+void Leg::protect(const SrtpKeys* keys) {
+  const bool secure = pair_ && keys != nullptr;
+  receiver_ = secure ? &pair_.srtp->receiver(keys->receive) : nullptr;
+  sender_ = secure ? &pair_.srtp->sender(keys->send) : nullptr;
 }
 
 void Leg::onRtpPort(uint8_t* bytes, size_t size, const Address& from, double now) {
@@ -47,6 +55,7 @@ void Leg::onRtp(uint8_t* packet, size_t size, const Address& from, double now) {
     if (kind == PacketKind::malformed) block_.add(malformed);
     return;
   }
+  if (receiver_ != nullptr && !open(receiver_->unprotectRtp(packet, size), from)) return;
   const uint8_t type = payloadType(packet);
   const int16_t action = rules_.actions[type];
   const bool accepted = latch_.acceptRtp(from, ssrc(packet), sequenceNumber(packet), action != unmappedType, now);
@@ -76,6 +85,7 @@ void Leg::onRtcp(uint8_t* packet, size_t size, const Address& from, double now) 
     if (kind == PacketKind::malformed) block_.add(malformed);
     return;
   }
+  if (receiver_ != nullptr && !open(receiver_->unprotectRtcp(packet, size), from)) return;
   const bool accepted = latch_.acceptRtcp(from, now);
   if (latch_.changes() != seenChanges_) refresh();
   if (!accepted) {
@@ -93,9 +103,12 @@ void Leg::sendRtp(uint8_t* packet, size_t size) {
     block_.add(held);
     return;
   }
-  const bool away = pair_ && rtp_.address.known() && !comesBack(rtp_, latch_.learned().known(), 0) &&
-                    transmit(*pair_.rtp, rtp_, packet, size);
-  if (!away) {
+  if (!pair_ || !rtp_.address.known() || comesBack(rtp_, latch_.learned().known(), 0)) {
+    block_.add(undeliverable);
+    return;
+  }
+  const size_t sent = sender_ == nullptr ? size : sender_->protectRtp(packet, size);
+  if (sent == 0 || !transmit(*pair_.rtp, rtp_, packet, sent)) {
     block_.add(undeliverable);
     return;
   }
@@ -108,7 +121,22 @@ void Leg::sendRtcp(uint8_t* packet, size_t size) {
   Target& target = mux ? rtp_ : rtcp_;
   const bool learned = mux ? latch_.learned().known() : latch_.hasLearnedRtcp();
   if (!pair_ || !target.address.known() || comesBack(target, learned, mux ? 0 : 1)) return;
+  if (sender_ != nullptr) size = sender_->protectRtcp(packet, size);
+  if (size == 0) return;
   if (transmit(mux ? *pair_.rtp : *pair_.rtcp, target, packet, size)) block_.add(rtcpSent);
+}
+
+bool Leg::open(Opened outcome, const Address& from) {
+  if (outcome == Opened::genuine) return true;
+  if (!latch_.knows(from)) {
+    // Who is not expected is a stranger, whatever its packets are.
+    drop(from);
+  } else {
+    block_.add(outcome == Opened::replayed      ? replayed
+               : outcome == Opened::unauthentic ? authenticationFailures
+                                                : malformed);
+  }
+  return false;
 }
 
 void Leg::drop(const Address& from) {

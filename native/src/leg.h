@@ -11,6 +11,7 @@
 #include "own_ports.h"
 #include "ring.h"
 #include "socket.h"
+#include "srtp.h"
 #include "statistics.h"
 
 namespace relay {
@@ -36,6 +37,7 @@ struct Pair {
   uint32_t local = 0;
   std::shared_ptr<Socket> rtp;
   std::shared_ptr<Socket> rtcp;
+  std::shared_ptr<PortSrtp> srtp;
 
   explicit operator bool() const { return rtp != nullptr; }
 };
@@ -61,15 +63,17 @@ class Leg {
   void vacate(double now);
   void arm(const Remote& remote, const Address& signalling, double now);
   void expectSignalling(const Address& signalling) { latch_.expectSignalling(signalling); }
-  // Sends from there from now on.
+  // Sends from there from now on, in the clear.
   void moveTo(Pair pair);
+  // Encrypts from now on; null: no longer.
+  void protect(const SrtpKeys* keys);
   const Pair& pair() const { return pair_; }
 
-  // What has arrived; the bytes may be changed.
+  // What has arrived; the bytes may be changed, and those behind them too, as far as `srtpGrowth`.
   void onRtpPort(uint8_t* bytes, size_t size, const Address& from, double now);
   void onRtcpPort(uint8_t* bytes, size_t size, const Address& from, double now);
 
-  // To the leg's phone.
+  // To the leg's phone; the same holds for these bytes.
   void sendRtp(uint8_t* packet, size_t size);
   void sendRtcp(uint8_t* packet, size_t size);
 
@@ -87,6 +91,8 @@ class Leg {
   void onRtp(uint8_t* packet, size_t size, const Address& from, double now);
   void onRtcp(uint8_t* packet, size_t size, const Address& from, double now);
   void heard(double now) { block_.set(heardAt, now); }
+  // Whether the packet is one of the phone's, which is then in the clear; nothing is learned from another.
+  bool open(Opened outcome, const Address& from);
   void drop(const Address& from);
   void tap(bool rtcp, const uint8_t* packet, size_t size, double now);
   // To be called where the latch may have changed its mind.
@@ -108,6 +114,9 @@ class Leg {
   uint32_t seenChanges_ = 0;
   StreamStatistics received_;
   Pair pair_;
+  // Null where the leg is plain.
+  SrtpReceiver* receiver_ = nullptr;
+  SrtpSender* sender_ = nullptr;
   Target rtp_;
   Target rtcp_;
 };

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "counters.h"
 #include "leg.h"
@@ -19,6 +20,7 @@ struct LegOrder {
   Remote remote;
   Address signalling;
   LegRules rules;
+  std::optional<SrtpKeys> srtp;
   // The leg moves to this pair; none: it stays where it is.
   Pair pair;
 };

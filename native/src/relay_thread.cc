@@ -46,7 +46,8 @@ RelayThread::RelayThread(const Clock& clock, OwnPorts& ownPorts, const ThreadOpt
       taps_(options.tapBytes),
       injected_(options.sendBytes),
       surroundings_{ownPorts, taps_},
-      buffer_(std::make_unique<uint8_t[]>(bufferSize)) {
+      buffer_(std::make_unique<uint8_t[]>(bufferSize)),
+      ours_(std::make_unique<uint8_t[]>(bufferSize)) {
   if (!ready()) return;
   epoll_event event{};
   event.events = EPOLLIN;
@@ -94,8 +95,16 @@ void RelayThread::run() {
 
 void RelayThread::tell(std::unique_ptr<Order> order) {
   order->injected = injected_.tail();
+  told_++;
   orders_.push(std::move(order));
   nudge();
+}
+
+void RelayThread::catchUp() {
+  for (uint64_t obeyed = obeyed_.load(std::memory_order_acquire); obeyed < told_;) {
+    obeyed_.wait(obeyed, std::memory_order_acquire);
+    obeyed = obeyed_.load(std::memory_order_acquire);
+  }
 }
 
 bool RelayThread::inject(uint32_t session, uint32_t kind, const uint8_t* packet, size_t size) {
@@ -146,6 +155,8 @@ void RelayThread::obeyAll() {
     auto order = OrderList::pop(list);
     sendInjected(order->injected);
     obey(*order);
+    obeyed_.fetch_add(1, std::memory_order_release);
+    obeyed_.notify_one();
     if (order->kind == Order::end) {
       answer(std::move(order));
     } else if (order->kind == Order::settle) {
@@ -159,12 +170,12 @@ void RelayThread::sendInjected(uint64_t end) {
   injected_.read(end, [&](const RecordHeader& header, const uint8_t* bytes) {
     const auto found = sessions_.find(header.session);
     if (found == sessions_.end()) return true;
-    std::memcpy(buffer_.get(), bytes, header.length);
+    std::memcpy(ours_.get(), bytes, header.length);
     Leg& leg = found->second->legs[header.kind & 1];
     if ((header.kind & 2) != 0) {
-      leg.sendRtcp(buffer_.get(), header.length);
+      leg.sendRtcp(ours_.get(), header.length);
     } else {
-      leg.sendRtp(buffer_.get(), header.length);
+      leg.sendRtp(ours_.get(), header.length);
     }
     return true;
   });
@@ -203,6 +214,7 @@ void RelayThread::apply(Session& session, Order& order) {
     } else {
       leg.listen(order.tapsRtp, order.tapsRtcp);
       leg.follow(told.rules);
+      leg.protect(told.srtp ? &*told.srtp : nullptr);
       if (told.arm) leg.arm(told.remote, told.signalling, order.at);
       else leg.expectSignalling(told.signalling);
     }

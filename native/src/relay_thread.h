@@ -38,6 +38,8 @@ class RelayThread {
 
   // For the thread of JavaScript.
   void tell(std::unique_ptr<Order> order);
+  // Waits until all that has been told is obeyed.
+  void catchUp();
   // A packet for the network; false where too many wait already.
   bool inject(uint32_t session, uint32_t kind, const uint8_t* packet, size_t size);
   OrderList& answers() { return answers_; }
@@ -86,6 +88,9 @@ class RelayThread {
   Ring taps_;
   Ring injected_;
   std::atomic<bool> nudged_{false};
+  // Orders: what the thread of JavaScript has given, what this one has done.
+  uint64_t told_ = 0;
+  std::atomic<uint64_t> obeyed_{0};
 
   // Of the thread alone.
   Surroundings surroundings_;
@@ -95,7 +100,9 @@ class RelayThread {
   // Free as soon as the events in hand are done with.
   std::vector<Watch*> freed_;
   std::vector<std::unique_ptr<Order>> settling_;
+  // What has been received, and, since that may not be done with, what is sent of our own.
   std::unique_ptr<uint8_t[]> buffer_;
+  std::unique_ptr<uint8_t[]> ours_;
   bool answered_ = false;
   bool stopped_ = false;
   bool realTime_ = false;

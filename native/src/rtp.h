@@ -13,16 +13,21 @@ inline constexpr size_t rtpHeaderLength = 12;
 inline uint16_t read16(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 inline uint32_t read32(const uint8_t* at) { return static_cast<uint32_t>(read16(at)) << 16 | read16(at + 2); }
 
+// Bytes of the header with its CSRC list and extension; 0 where it is none, or is cut off.
+inline size_t rtpHeader(const uint8_t* bytes, size_t size) {
+  if (size < rtpHeaderLength || bytes[0] >> 6 != 2) return 0;
+  size_t length = rtpHeaderLength + 4 * (bytes[0] & 0x0f);
+  if ((bytes[0] & 0x10) != 0) {
+    if (size < length + 4) return 0;
+    length += 4 + 4 * static_cast<size_t>(read16(bytes + length + 2));
+  }
+  return size < length ? 0 : length;
+}
+
 // Tells RTP from what else arrives on an RTP port (RFC 7983 section 7, RFC 6263 section 4).
 inline PacketKind rtpKind(const uint8_t* bytes, size_t size) {
   if (size == 0 || bytes[0] < 4) return PacketKind::keepalive;
-  if (size < rtpHeaderLength || bytes[0] >> 6 != 2) return PacketKind::malformed;
-  size_t length = rtpHeaderLength + 4 * (bytes[0] & 0x0f);
-  if ((bytes[0] & 0x10) != 0) {
-    if (size < length + 4) return PacketKind::malformed;
-    length += 4 + 4 * static_cast<size_t>(read16(bytes + length + 2));
-  }
-  return size < length ? PacketKind::malformed : PacketKind::media;
+  return rtpHeader(bytes, size) == 0 ? PacketKind::malformed : PacketKind::media;
 }
 
 // Tells RTCP from what else arrives on an RTCP port; its first packet must be all there.

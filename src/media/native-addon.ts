@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
+import type { SrtpSuite } from '../rtp/index.ts';
 
 /** The `face` of the addon that is described here. */
-const face = 1;
+const face = 2;
 
 /** What a relay thread is told of a leg. */
 export interface NativeLeg {
@@ -19,6 +20,9 @@ export interface NativeLeg {
   readonly actions: Int16Array;
   /** For each payload type as received its ticks a second. */
   readonly rates: Uint32Array;
+  /** Places in `srtpSuites` and keys, of what the phone encrypts with and of what we do; null: plain. */
+  readonly suites: readonly [number, number] | null;
+  readonly keys: readonly [Uint8Array, Uint8Array] | null;
   /** The RTP port of the pair that the leg moves to; 0: it stays where it is. */
   readonly movesTo: number;
   /** Whether what has arrived there so far is nobody's. */
@@ -27,6 +31,14 @@ export interface NativeLeg {
 
 /** What becomes of a payload type that is not sent on. */
 export const action = { unmapped: -1, taken: -2 } as const;
+
+/** The order of `SrtpSuite` in native/src/srtp.h. */
+export const srtpSuites: readonly SrtpSuite[] = [
+  'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
+  'AEAD_AES_128_GCM',
+  'AEAD_AES_256_GCM',
+];
 
 /** What an answer of a relay thread means: the numbers of `Order::Kind` in native/src/order.h. */
 export const answer = {
@@ -68,6 +80,8 @@ export interface NativeBinding {
   /** The ports of a leg are closed. */
   detach(thread: number, session: number, leg: number): void;
   end(thread: number, session: number): void;
+  /** Waits, for some microseconds, until the thread has obeyed all that it has been told. */
+  catchUp(thread: number): void;
   /** Answered when nothing is left to be read. */
   settle(thread: number): void;
   /** `kind`: the leg, with bit 1 for RTCP. False where too much waits already. */

@@ -88,7 +88,7 @@ export class NativeRelay implements Relay {
       // Where not even a port of the system's choice opens, the port is not to blame.
       return this.#binding.canOpen(pair.address) ? 'taken' : 'unusable';
     }
-    this.#open.set(pair.port, { pair, user: null });
+    this.#open.set(pair.port, { pair, thread: null, user: null });
     return 'opened';
   }
 
@@ -102,7 +102,7 @@ export class NativeRelay implements Relay {
 
   start(spec: RelaySpec, user: RelayUser): RelaySession {
     if (this.#closed) throw new Error(`session ${spec.id}: the relay is closed`);
-    const place = this.#newPlace();
+    const place = this.#newPlace(this.#open.get(spec.legs[0].port.port)?.thread ?? null);
     try {
       const session = new NativeSession(spec, user, this.#host, place);
       this.#sessions.set(place.number, session);
@@ -151,8 +151,8 @@ export class NativeRelay implements Relay {
     return ports;
   }
 
-  /** A place for a session: in the thread that serves the fewest. */
-  #newPlace(): NativePlace {
+  /** A place for a session: in the `thread` that knows its ports, else in the one that serves the fewest. */
+  #newPlace(thread: number | null): NativePlace {
     if (this.#freeSlots.length === 0) {
       const chunk = this.#chunks.length;
       this.#chunks.push(this.#binding.counters(chunk));
@@ -163,7 +163,7 @@ export class NativeRelay implements Relay {
     const within = slot % this.#chunkSize;
     this.#lastNumber = (this.#lastNumber % 0xffffffff) + 1;
     return {
-      thread: this.#threads.indexOf(Math.min(...this.#threads)),
+      thread: thread ?? this.#threads.indexOf(Math.min(...this.#threads)),
       number: this.#lastNumber,
       slot,
       counters: [

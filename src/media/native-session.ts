@@ -1,6 +1,7 @@
 import type { Clock } from '../base/index.ts';
+import { type SrtpParameters, srtpKeyLength } from '../rtp/index.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { action, type NativeBinding, type NativeLeg } from './native-addon.ts';
+import { action, type NativeBinding, type NativeLeg, srtpSuites } from './native-addon.ts';
 import type { NativeLegCounters } from './native-counters.ts';
 import {
   type LegCounters,
@@ -21,6 +22,8 @@ const rtcpKind = 2;
 /** An open pair of ports, and the session that has it at present. */
 export interface NativePorts {
   readonly pair: PortPair;
+  /** The thread that has served them last. */
+  thread: number | null;
   user: NativeSession | null;
 }
 
@@ -158,15 +161,23 @@ export class NativeSession implements RelaySession {
         throw new Error(`session ${spec.id}: port ${ports.pair.port} serves another session`);
       }
     }
-    if (spec.legs.some((leg) => leg?.srtp)) throw new Error(`session ${spec.id}: no SRTP in the native relay`);
+    for (const leg of spec.legs) if (leg?.srtp) checkKeys(leg.srtp);
     this.#order++;
     const legs = [this.#legOf(0, spec.legs[0], a), spec.legs[1] && b && this.#legOf(1, spec.legs[1], b)] as const;
     if (legs[1] === null) this.#armed[1] = this.#order;
     for (const ports of this.#ports) if (ports) ports.user = null;
     this.#ports = [a, b];
-    for (const ports of this.#ports) if (ports) ports.user = this;
+    for (const ports of this.#ports) if (ports) this.#occupy(ports);
     this.#legs = spec.legs;
     return legs;
+  }
+
+  #occupy(ports: NativePorts): void {
+    const { thread } = this.place;
+    // What belongs to the ports must have left the thread that served them, before another touches it.
+    if (ports.thread !== null && ports.thread !== thread) this.#host.binding.catchUp(ports.thread);
+    ports.thread = thread;
+    ports.user = this;
   }
 
   #legOf(index: LegIndex, leg: RelayLegSpec, ports: NativePorts): NativeLeg {
@@ -190,6 +201,8 @@ export class NativeSession implements RelaySession {
       rtcpTaken: leg.rtcpTaken ?? false,
       actions,
       rates,
+      suites: leg.srtp ? [srtpSuites.indexOf(leg.srtp.receive.suite), srtpSuites.indexOf(leg.srtp.send.suite)] : null,
+      keys: leg.srtp ? [leg.srtp.receive.key, leg.srtp.send.key] : null,
       movesTo: ports === this.#ports[index] ? 0 : ports.pair.port,
       afresh: ports.user === null,
     };
@@ -202,5 +215,12 @@ export class NativeSession implements RelaySession {
     const told = counters.read();
     const undeliverable = told.undeliverable + this.#overflowed[leg];
     return { ...told, undeliverable, latched: stale ? null : told.latched };
+  }
+}
+
+/** @throws Error when a key has not the length of its suite */
+function checkKeys({ receive, send }: SrtpParameters): void {
+  for (const { suite, key } of [receive, send]) {
+    if (key.length !== srtpKeyLength(suite)) throw new Error(`${suite} takes ${srtpKeyLength(suite)} bytes of key`);
   }
 }

@@ -8,7 +8,7 @@ import {
   SrtpSender,
   type SrtpSuite,
 } from '../../src/rtp/index.ts';
-import { finish, type Phone, receiverReport, secureRelays, setUp } from './relay-stage.ts';
+import { finish, type Phone, receiverReport, relays, setUp } from './relay-stage.ts';
 
 const keyLengths: Readonly<Record<SrtpSuite, number>> = {
   AES_CM_128_HMAC_SHA1_80: 30,
@@ -79,7 +79,7 @@ const plain = (outcome: Uint8Array | string) => (typeof outcome === 'string' ? o
 
 const clean = { authenticationFailures: 0, replayed: 0, malformed: 0, strangers: 0 };
 
-describe.each(secureRelays)('SRTP over every relay: %s', (_, open) => {
+describe.each(relays)('SRTP over every relay: %s', (_, open) => {
   test.each(suites)('a plain phone and one that encrypts by %s hear each other', async (of) => {
     await using stage = setUp(open, { b: { srtp: keys(of) } });
     const { alice, portA, portB, session, settle } = stage;

@@ -122,14 +122,12 @@ const nativeRelays: readonly [string, (pairs?: number) => Ground][] = addon
     ]
   : [];
 
-/** Every implementation that speaks SRTP, by name; each opens with so many pairs of ports. */
-export const secureRelays: readonly [string, (pairs?: number) => Ground][] = [
+/** Every implementation, by name; each opens with so many pairs of ports. */
+export const relays: readonly [string, (pairs?: number) => Ground][] = [
   ['plain relay, memory network', plainOverMemory],
   ['plain relay, UDP sockets', plainOverUdp],
+  ...nativeRelays,
 ];
-
-/** Every implementation. */
-export const relays: readonly [string, (pairs?: number) => Ground][] = [...secureRelays, ...nativeRelays];
 
 /** The loopback interface delivers before `send` returns, so each trip sees every socket served that had something. */
 export async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {
