@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { SystemClock } from '../base/index.ts';
-import { DgramSockets, MediaSessions, PlainRelay, WorkerServer } from '../media/index.ts';
+import { MediaSessions, openRelay, WorkerServer } from '../media/index.ts';
 import { connectionDescriptor, type WorkerSetting } from './media-processes.ts';
 
 const setting = JSON.parse(process.argv[2] ?? '') as WorkerSetting;
@@ -16,9 +16,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 new WorkerServer({
   stream: new Socket({ fd: connectionDescriptor }),
   clock,
-  make: () => {
-    const relay = new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses: setting.ownAddresses });
-    return { relay, sessions: new MediaSessions({ relay, clock }), name: 'plain-relay' };
+  make: (log) => {
+    const { relay, name } = openRelay({ clock, log, ownAddresses: setting.ownAddresses });
+    return { relay, sessions: new MediaSessions({ relay, clock }), name };
   },
   onClose: () => process.exit(0),
 });

@@ -14,6 +14,7 @@ export { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
 export { loadNativeAddon, type NativeAddon } from './native-addon.ts';
 export { NativeRelay, type NativeRelayOptions } from './native-relay.ts';
+export { type OpenedRelay, type OpenRelayOptions, openRelay } from './open-relay.ts';
 export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
 export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 export type { PortRange } from './port-pool.ts';
