@@ -132,6 +132,15 @@ describe('what a phone offers', () => {
     expect([leg.srtp, leg.local?.origin.version]).toEqual([keys, version]);
   });
 
+  test('again with a choice: what is in use stays, wherever it stands', () => {
+    const leg = newLeg('optional');
+    answerTo(leg, 'm=audio 5000 RTP/SAVP 0', cm32);
+    const before = leg.srtp;
+    answerTo(leg, 'm=audio 5000 RTP/SAVP 0', gcm256, line(3, 'AES_CM_128_HMAC_SHA1_32', 9), cm32);
+    expect(leg.srtp).toEqual(before);
+    expect(leg.answer && wordsOf(leg.answer)[1]).toBe('a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline');
+  });
+
   test('again with another key: ours stays', () => {
     const leg = newLeg('optional');
     answerTo(leg, 'm=audio 5000 RTP/SAVP 0', cm80);

@@ -54,6 +54,12 @@ export function firstOffer(terms: EncryptionTerms | null): Pick<AudioStream, 'pr
   return { protocol, crypto: offeredSuites.map((suite, index) => ({ tag: index + 1, suite, key: terms.keys[suite] })) };
 }
 
+/** Which of a phone's lines we take: the first, but in a session that goes on the one that is `used`, or of its suite. */
+export function preferredLine(lines: readonly CryptoLine[], used: CryptoLine | undefined): CryptoLine | undefined {
+  const alike = lines.filter(({ suite }) => suite === used?.suite);
+  return alike.find(({ key }) => key === used?.key) ?? alike[0] ?? lines[0];
+}
+
 /** Our line that goes with the one that the phone has stated: of its tag and suite, with our key. */
 export function ownLine(terms: EncryptionTerms | null, theirs: CryptoLine | undefined): readonly CryptoLine[] {
   return terms && theirs ? [{ ...theirs, key: terms.keys[theirs.suite] }] : [];

@@ -11,7 +11,7 @@ import type { SrtpParameters } from '../rtp/index.ts';
 import { type Codec, codecKey, isSpeech, sameCodec } from './codecs.ts';
 import { type CryptoLine, srtpKeyOf } from './crypto-line.ts';
 import { answerDirection, type Direction, unconstrained } from './direction.ts';
-import { allowedBy, type EncryptionTerms, firstOffer, objectionOf, ownLine } from './encryption.ts';
+import { allowedBy, type EncryptionTerms, firstOffer, objectionOf, ownLine, preferredLine } from './encryption.ts';
 import {
   type AudioStream,
   audioOf,
@@ -238,7 +238,7 @@ export class LegNegotiation {
 
   /**
    * Our answer to the pending offer; the codecs carry the numbers of that offer, the profile is that offer's (RFC 3264
-   * section 6.1), the first key that it names is taken and answered with ours (RFC 4568 section 5.1.2), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
+   * section 6.1), the first key that it names, or the one in use, is taken and answered with ours (RFC 4568 section 5.1.2), the direction is what we want and is bent to what the offer allows. Once given, the answer stays: asked again, the same description is returned.
    * @throws Error when there is nothing to answer
    */
   makeAnswer(proposal: AudioProposal): SessionDescription {
@@ -251,12 +251,12 @@ export class LegNegotiation {
       this.#bind(payloadType, codecKey({ payloadType, ...codec }));
     const direction = answerDirection(offered.direction, proposal.direction);
     const { protocol, rtcpMux } = offered;
-    const taken = offered.crypto.slice(0, 1);
-    const crypto = ownLine(this.#state.encryption, taken[0]);
+    const taken = preferredLine(offered.crypto, this.remote?.crypto[0]);
+    const crypto = ownLine(this.#state.encryption, taken);
     const audio = this.#stream({ ...proposal, direction }, { protocol, crypto, rtcpMux });
     const answer = this.#describe(offer.media.map((stream) => (stream === offered ? audio : refused(stream))));
     this.#state = { ...this.#state, sent: answer, wish: unconstrained(offered.direction, proposal.direction) };
-    this.#conclude('them', offer, { ...offered, crypto: taken }, offer, answer);
+    this.#conclude('them', offer, { ...offered, crypto: taken ? [taken] : [] }, offer, answer);
     return answer;
   }
 

@@ -231,7 +231,8 @@ export class PhoneCall {
       .reverse();
     if (this.state === 'trying') this.state = 'talking';
     const offered = request.body.length === 0 && response.body.length > 0;
-    if (this.phone.habits.acks) this.#ack(response, offered ? this.phone.media.describe() : undefined);
+    if (this.phone.habits.acks)
+      this.#ack(response, offered ? this.phone.media.describe({ to: this.remoteSdp }) : undefined);
   }
 
   /** Acknowledges a reliable provisional response; done by itself unless the phone has lost the habit. */
@@ -239,7 +240,7 @@ export class PhoneCall {
     const { number: sequence, method } = response.cseq;
     const rack = RAck.format({ response: this.#reliableNumber(response) ?? 0, sequence, method });
     const offered = this.#offer === null && response.body.length > 0;
-    const body = sdp ?? (offered ? this.phone.media.describe() : undefined);
+    const body = sdp ?? (offered ? this.phone.media.describe({ to: this.remoteSdp }) : undefined);
     return this.request('PRACK', { headers: { RAck: rack }, body, contentType: 'application/sdp' });
   }
 
@@ -281,7 +282,8 @@ export class PhoneCall {
       return this.answer(status, said);
     }
     if (status >= 200) this.#reliable?.cancel();
-    const sdp = options.sdp === undefined ? (status === 200 ? this.phone.media.describe() : null) : options.sdp;
+    const to = transaction.request.body.length > 0 ? this.remoteSdp : null;
+    const sdp = options.sdp === undefined ? (status === 200 ? this.phone.media.describe({ to }) : null) : options.sdp;
     this.#respond(transaction, status, { ...options, sdp });
     if (status >= 300) this.state = 'over';
     else if (status >= 200) this.state = 'talking';
@@ -452,7 +454,7 @@ export class PhoneCall {
       options.sdp !== undefined
         ? options.sdp
         : invite && status === 200
-          ? this.phone.media.describe({ direction })
+          ? this.phone.media.describe({ direction, to: body.length > 0 ? this.remoteSdp : null })
           : null;
     this.#respond(transaction, status, { sdp, headers });
   }
@@ -467,6 +469,7 @@ export class PhoneCall {
   #read(message: SipRequest | SipResponse): void {
     if (message.body.length > 0 && message.headers.get('Content-Type')?.includes('sdp')) {
       this.remoteSdp = new TextDecoder().decode(message.body);
+      this.phone.media.srtp?.learn(this.remoteSdp);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Address } from '../../src/base/index.ts';
 import type { DatagramPort, MemorySockets } from '../../src/media/index.ts';
 import { formatRtcp, type RtcpPacket } from '../../src/rtp/index.ts';
+import { type PhoneEncryption, PhoneSrtp } from './phone-srtp.ts';
 
 const defaultCodecs = [
   [0, 'PCMU/8000'],
@@ -24,18 +25,31 @@ export class PhoneMedia {
   readonly #sockets: MemorySockets;
   #rtcpPort: DatagramPort | null = null;
   readonly #sessionId: string;
+  /** Null: it knows plain media only. */
+  readonly srtp: PhoneSrtp | null;
   #version = 0;
   #sequence = 1000;
-  /** RTP packets that arrived, with where from. */
+  /** RTP packets that arrived and could be understood, with where from; decrypted. */
   readonly received: { readonly bytes: Uint8Array; readonly from: Address }[] = [];
+  /** Datagrams that arrived, as they were. */
+  readonly datagrams: Uint8Array[] = [];
 
-  constructor(sockets: MemorySockets, address: string, codecs: readonly (readonly [number, string])[] = defaultCodecs) {
+  constructor(
+    sockets: MemorySockets,
+    address: string,
+    codecs: readonly (readonly [number, string])[] = defaultCodecs,
+    encryption: PhoneEncryption | null = null,
+  ) {
     this.#sockets = sockets;
     this.#address = address;
     this.#codecs = codecs;
-    this.#sessionId = String(1000 + Number(address.split('.').at(-1)));
+    const host = Number(address.split('.').at(-1));
+    this.#sessionId = String(1000 + host);
+    this.srtp = encryption && new PhoneSrtp(encryption, host);
     this.#port = sockets.open({ address, port: 0 }, (bytes, from) => {
-      this.received.push({ bytes: Uint8Array.from(bytes), from });
+      this.datagrams.push(Uint8Array.from(bytes));
+      const packet = this.srtp ? this.srtp.open(bytes) : Uint8Array.from(bytes);
+      if (packet) this.received.push({ bytes: packet, from });
     });
   }
 
@@ -60,9 +74,12 @@ export class PhoneMedia {
       readonly codecs?: readonly (readonly [number, string])[];
       readonly more?: string;
       readonly address?: string;
+      /** The offer that it answers. */
+      readonly to?: string | null;
     } = {},
   ): string {
     const { direction = 'sendrecv', codecs = this.#codecs, more = '', address = this.#address } = options;
+    const { profile, lines: crypto } = this.srtp?.describe(options.to ?? null) ?? { profile: 'RTP/AVP', lines: [] };
     this.#version++;
     const lines = [
       'v=0',
@@ -70,8 +87,9 @@ export class PhoneMedia {
       's=call',
       `c=IN IP4 ${address}`,
       't=0 0',
-      `m=audio ${this.local.port} RTP/AVP ${codecs.map(([type]) => type).join(' ')}`,
+      `m=audio ${this.local.port} ${profile} ${codecs.map(([type]) => type).join(' ')}`,
       ...codecs.map(([type, map]) => `a=rtpmap:${type} ${map}`),
+      ...crypto,
       `a=${direction}`,
     ];
     return `${lines.join('\r\n')}\r\n${more}`;
@@ -89,7 +107,7 @@ export class PhoneMedia {
     view.setUint32(4, this.#sequence * 160);
     view.setUint32(8, this.ssrc);
     packet.set(payload, 12);
-    this.#port?.send(packet, to);
+    this.#port?.send(this.srtp?.protect(packet, sdp) ?? packet, to);
   }
 
   /** The next packets are lost on the way: their numbers are missing. */

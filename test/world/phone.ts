@@ -11,6 +11,7 @@ import { type Flow, isWebSocket, type Transport, TransportLayer } from '../../sr
 import { answerChallenge } from '../../src/sip/ua/index.ts';
 import { bodyOf, PhoneCall } from './phone-call.ts';
 import { PhoneMedia } from './phone-media.ts';
+import type { PhoneEncryption } from './phone-srtp.ts';
 import type { TimerHabits } from './phone-timer.ts';
 import { PhoneWatch, type WatchWishes } from './phone-watch.ts';
 
@@ -25,6 +26,8 @@ export interface PhoneOptions {
   readonly random: Random;
   /** Codecs of its session descriptions, as rtpmap names with their payload types. */
   readonly codecs?: readonly (readonly [payloadType: number, rtpmap: string])[];
+  /** How it encrypts its media; without it, not at all. */
+  readonly encryption?: PhoneEncryption;
   /** Contact host and port, where they differ from the real ones (behind a NAT, in a browser). */
   readonly contact?: string;
 }
@@ -93,7 +96,7 @@ export class Phone {
     this.address = options.address;
     this.random = options.random;
     this.clock = options.clock;
-    this.media = new PhoneMedia(options.sockets, options.address, options.codecs);
+    this.media = new PhoneMedia(options.sockets, options.address, options.codecs, options.encryption);
     this.#transport = new TransportLayer({ transports: [options.transport], log: silentLog });
     this.#transactions = new TransactionLayer({
       transport: this.#transport,
