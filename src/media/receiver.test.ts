@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { evenNetwork } from '../../test/support/jitter-line.ts';
-import { type Signal, sampled, tone } from '../../test/support/signals.ts';
+import { compared, type Signal, sampled, tone, voice } from '../../test/support/signals.ts';
 import { SeededRandom } from '../base/index.ts';
-import { createEncoder } from '../codec/index.ts';
+import { createEncoder, type EncoderOptions, opusImplementation } from '../codec/index.ts';
 import { formatRtp, formatTelephoneEvent } from '../rtp/index.ts';
 import type { AgreedCodec } from '../sdp/index.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
@@ -18,7 +18,9 @@ const l16 = codec('L16', 96);
 const events = codec('telephone-event', 101);
 const events48 = codec('telephone-event', 102, 48_000);
 const gsm = codec('GSM', 3);
-const codecs = [pcmu, pcma, g722, l16, events, events48, gsm];
+const opus: AgreedCodec = { ...codec('opus', 111, 48_000), channels: 2, fmtp: 'useinbandfec=1' };
+const cn = codec('CN', 13);
+const codecs = [opus, cn, pcmu, pcma, g722, l16, events, events48, gsm];
 
 interface Sent {
   readonly time: number;
@@ -36,13 +38,14 @@ interface Stream {
   readonly ticks?: number;
   readonly ssrc?: number;
   readonly ppm?: number;
+  readonly encoder?: EncoderOptions;
 }
 
 /** A phone that sends what a signal is from `start` on. */
 function stream(options: Stream): readonly Sent[] {
   const { signal = tone(440, 0.3), count, ms = 20, start = 0, sequence = 0, ticks = 0, ssrc = 1, ppm = 0 } = options;
   const { receivedAs, clockRate, ...spec } = options.codec ?? l16;
-  const encoder = createEncoder({ ...spec, clockRate });
+  const encoder = createEncoder({ ...spec, clockRate }, options.encoder);
   const length = (encoder.sampleRate * ms) / 1000;
   const first = (start * encoder.sampleRate) / 1000;
   return Array.from({ length: count }, (_, i) => ({
@@ -336,4 +339,92 @@ test('padding, CSRC list and header extension are not heard (RFC 3550 section 5.
     return { time, packet: Uint8Array.of(...head, ...more, ...packet.subarray(12), 0, 0, 0, 4) };
   });
   expect(hear(decorated).samples).toEqual(hear(plain).samples);
+});
+
+describe('Opus', () => {
+  // The package that takes over where libopus is not linked in makes nothing of redundancy.
+  test.skipIf(opusImplementation() !== 'libopus')(
+    'recovers what is lost from the packet behind it, nearer to what was said than what is made up',
+    () => {
+      const fixed = { jitter: { minMs: 60, maxMs: 60 } };
+      const [recovered, concealed] = [opus, { ...opus, fmtp: null }].map((of) => {
+        const sent = stream({
+          codec: of,
+          count: 150,
+          signal: voice(),
+          encoder: { sampleRate: 16_000, expectedLoss: 20 },
+        });
+        const whole = hear(sent, onTime, fixed);
+        const holed = hear(sent, (packet) => (sent.indexOf(packet) % 10 === 5 ? null : 0), fixed);
+        const { snr } = compared(part(whole.samples, 500, 2900), part(holed.samples, 500, 2900));
+        return { snr, ...holed.receiver.statistics() };
+      });
+      expect(recovered!.snr).toBeGreaterThan(concealed!.snr + 2);
+      // Pauses have no copies, and the end, which nothing tells of, is made up.
+      expect(recovered!.recoveredMs).toBeGreaterThanOrEqual(200);
+      expect(recovered!.recoveredMs + recovered!.concealedMs).toBe(400);
+      expect(concealed).toMatchObject({ recoveredMs: 0, concealedMs: 400 });
+    },
+  );
+
+  test('of which 5 % are lost has no click above 8 % of a tone', () => {
+    const network = evenNetwork(new SeededRandom(6), 0.05, 10);
+    const { samples } = hear(stream({ codec: opus, count: 500 }), network, { sampleRate: 48_000 });
+    const settled = part(samples, 1000, 9800, 48_000);
+    expect(greatestClick(settled, 440, 0.3, 48_000)).toBeLessThan(0.08);
+  });
+
+  test('tells of silence by a packet of one byte, behind which nothing is missing (RFC 6716 section 2.1.9)', () => {
+    const speech = stream({ codec: opus, count: 50 });
+    const silence = { ...stream({ codec: opus, count: 1, start: 1000, sequence: 50, ticks: 48_000 })[0]! };
+    const [packet] = [silence.packet.slice(0, 13)];
+    const { frames, receiver } = hear([...speech, { time: 1000, packet: packet! }]);
+    expect(receiver.statistics()).toMatchObject({ concealedMs: 0, malformed: 0 });
+    expect(frames.slice(58).every((frame) => frame === null)).toBe(true);
+  });
+});
+
+describe('comfort noise (RFC 3389)', () => {
+  const noise = (start: number, sequence: number): Sent => ({
+    time: start,
+    packet: formatRtp({
+      payloadType: cn.receivedAs,
+      sequenceNumber: sequence,
+      timestamp: start * 8,
+      ssrc: 1,
+      payload: Uint8Array.of(50),
+    }),
+  });
+  const sent = [
+    ...stream({ codec: pcmu, count: 50 }),
+    noise(1000, 50),
+    noise(1500, 51),
+    ...stream({ codec: pcmu, count: 50, start: 2000, sequence: 52, ticks: 16_000 }),
+  ];
+
+  test.each([8000, 48_000])('is heard in a pause as loud as it was told, at %d Hz', (sampleRate) => {
+    const { samples, frames, receiver } = hear(sent, onTime, { sampleRate });
+    expect(frames.slice(5, 150)).not.toContain(null);
+    const pause = part(samples, 1100, 2000, sampleRate);
+    // -50 dBov is an amplitude of 104.
+    const amplitude = Math.sqrt(pause.reduce((sum, sample) => sum + sample ** 2, 0) / pause.length);
+    expect(amplitude).toBeGreaterThan(70);
+    expect(amplitude).toBeLessThan(130);
+    expect(receiver.statistics()).toMatchObject({ missing: 0, malformed: 0, ignored: 0 });
+  });
+
+  test('makes nothing up, and does not add to the delay', () => {
+    const { samples, receiver } = hear([...sent, noise(3000, 102)]);
+    expect(receiver.statistics().concealedMs).toBe(0);
+    expect(receiver.statistics().delayMs).toBeLessThan(50);
+    expect(softest(part(samples, 2100, 2900), 0.3)).toBeGreaterThan(0.9);
+  });
+
+  test('sets in without a click', () => {
+    const onset = part(hear(sent).samples, 1000, 1200);
+    let step = 0;
+    for (let i = 1; i < onset.length; i++) step = Math.max(step, Math.abs(onset[i]! - onset[i - 1]!));
+    // The tone itself steps by a third of its amplitude.
+    expect(step).toBeLessThan(0.36 * 0.3 * 32_767);
+  });
 });

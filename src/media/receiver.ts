@@ -1,4 +1,4 @@
-import { type AudioDecoder, CodecError, canCode, createDecoder } from '../codec/index.ts';
+import { type AudioDecoder, CodecError, canCode, createDecoder, SilenceDetector } from '../codec/index.ts';
 import {
   DigitDetector,
   headerLength,
@@ -11,6 +11,7 @@ import {
   timestamp,
 } from '../rtp/index.ts';
 import type { AgreedCodec } from '../sdp/index.ts';
+import { PauseNoise } from './pause-noise.ts';
 import { neededSamples, shorten, stretch } from './time-scale.ts';
 
 /** How often sound is taken, in ms. */
@@ -39,8 +40,9 @@ export interface ReceiverOptions {
 export interface ReceiverStatistics {
   /** How much later than at its earliest sound is being played, in ms. */
   readonly delayMs: number;
-  /** How much was made up for what was lost or late, in ms. */
+  /** How much was made up for what was lost or late, and how much recovered from packets behind it, in ms. */
   readonly concealedMs: number;
+  readonly recoveredMs: number;
   readonly received: number;
   /** Came too late to be played; came again; were thrown away as too much was held or their numbers were wild. */
   readonly late: number;
@@ -56,10 +58,11 @@ export interface ReceiverStatistics {
 
 /** What packets of one payload type are. */
 interface Format {
-  readonly kind: 'speech' | 'event' | 'other';
+  readonly kind: 'speech' | 'noise' | 'event' | 'other';
   readonly codec: AgreedCodec;
-  /** Made with the first packet. */
+  /** For speech and for noise; made with the first packet. */
   decoder: AudioDecoder | null;
+  noise: PauseNoise | null;
 }
 
 /**
@@ -76,6 +79,9 @@ export class Receiver implements Disposable {
   #source = -1;
   /** Decodes what is heard at present. */
   #current: AudioDecoder | null = null;
+  /** What is heard while nothing comes, after the phone has told of it. */
+  #noise: PauseNoise | null = null;
+  #isNoise = false;
   /** Samples that are decoded and not played yet. */
   readonly #line: Int16Array;
   #length = 0;
@@ -84,11 +90,12 @@ export class Receiver implements Disposable {
   readonly #frame: Int16Array;
   /** What would have gone on where something else comes. */
   readonly #seam: Int16Array;
-  readonly #level = new Level();
+  readonly #silence = new SilenceDetector();
   /** The last sample that was played. */
   #last = 0;
   #received = 0;
   #concealedMs = 0;
+  #recoveredMs = 0;
   #malformed = 0;
   #ignored = 0;
 
@@ -111,7 +118,7 @@ export class Receiver implements Disposable {
       if (format && codec && sameFormat(format.codec, codec)) continue;
       if (format?.decoder === this.#current) this.#current = null;
       format?.decoder?.[Symbol.dispose]();
-      this.#formats[type] = codec && { kind: kindOf(codec), codec, decoder: null };
+      this.#formats[type] = codec && { kind: kindOf(codec), codec, decoder: null, noise: null };
     }
   }
 
@@ -134,7 +141,7 @@ export class Receiver implements Disposable {
     const { clockRate } = format.codec;
     const from = headerLength(packet);
     const to = payloadEnd(packet, from);
-    if (format.kind === 'speech') {
+    if (format.kind !== 'event') {
       this.#buffer.push(packet, from, to, clockRate, at);
       return;
     }
@@ -151,6 +158,7 @@ export class Receiver implements Disposable {
     const frame = this.#frame;
     this.#fill(now, frame.length);
     if (this.#length >= frame.length) this.#correct(now);
+    if (this.#noise !== null && this.#length < frame.length) this.#fillWithNoise(this.#noise);
     if (this.#length === 0 && Math.abs(this.#last) < inaudible) {
       this.#last = 0;
       return null;
@@ -168,6 +176,7 @@ export class Receiver implements Disposable {
     return {
       delayMs,
       concealedMs: this.#concealedMs,
+      recoveredMs: this.#recoveredMs,
       received: this.#received,
       late,
       duplicates,
@@ -198,6 +207,14 @@ export class Receiver implements Disposable {
 
   #decode(payload: Uint8Array): void {
     const format = this.#formats[this.#buffer.payloadType]!;
+    if (format?.kind === 'noise') {
+      format.noise ??= new PauseNoise(format.codec.clockRate, this.#sampleRate);
+      format.noise.take(payload);
+      this.#noise = format.noise;
+      this.#buffer.lasted(0);
+      this.#buffer.rest();
+      return;
+    }
     if (format?.kind !== 'speech') {
       // It was agreed when the packet came, and is no longer.
       this.#conceal(this.#buffer.packetMs, null);
@@ -207,6 +224,7 @@ export class Receiver implements Disposable {
     format.decoder ??= createDecoder(format.codec, { sampleRate: this.#sampleRate });
     const former = this.#current;
     this.#current = format.decoder;
+    this.#noise = null;
     if (payload.length <= opusSilence && format.codec.name.toLowerCase() === 'opus') this.#buffer.rest();
     const isSeam = former !== null && (former !== format.decoder || !this.#buffer.follows) && this.#isSounding;
     if (isSeam) this.#seam.set(former.conceal(this.#seam.length).subarray(0, this.#seam.length));
@@ -231,15 +249,16 @@ export class Receiver implements Disposable {
   /** Makes up `ms` of sound, or recovers it from the packet behind it. */
   #conceal(ms: number, next: Uint8Array | null): void {
     const wanted = Math.min(this.#samples(ms), this.#samples(longestPacket));
-    this.#concealedMs += ms;
     const decoder = this.#current;
-    if (decoder === null) {
+    const recovered =
+      next && this.#formats[this.#buffer.payloadType]?.decoder === decoder && decoder?.recover(next, wanted);
+    if (recovered) this.#recoveredMs += ms;
+    else this.#concealedMs += ms;
+    if (decoder !== null) this.#append(recovered || decoder.conceal(wanted));
+    else {
       this.#line.fill(0, this.#length, this.#length + wanted);
       this.#length += wanted;
-      return;
     }
-    const isOfDecoder = next !== null && this.#formats[this.#buffer.payloadType]?.decoder === decoder;
-    this.#append((isOfDecoder ? decoder.recover(next, wanted) : null) ?? decoder.conceal(wanted));
   }
 
   /** Puts samples behind the line, as many as there is room for; the answer is how many. */
@@ -247,6 +266,7 @@ export class Receiver implements Disposable {
     const room = Math.min(samples.length, this.#line.length - this.#length);
     for (let i = 0; i < room; i++) this.#line[this.#length + i] = samples[i]!;
     this.#length += room;
+    this.#isNoise = false;
     return room;
   }
 
@@ -261,7 +281,7 @@ export class Receiver implements Disposable {
 
   /** Shortens or stretches what is to be played now, where the jitter buffer asks for it. */
   #correct(now: number): void {
-    const wanted = this.#samples(this.#buffer.correction(this.#level.isLow(this.#head), now));
+    const wanted = this.#samples(this.#buffer.correction(this.#silence.isSilent(this.#head), now));
     if (wanted === 0) return;
     const done = wanted > 0 ? this.#shorten(wanted, now) : -this.#stretch(-wanted);
     if (done !== 0) this.#buffer.corrected((done * 1000) / this.#sampleRate, now);
@@ -288,6 +308,13 @@ export class Receiver implements Disposable {
     }
   }
 
+  #fillWithNoise(noise: PauseNoise): void {
+    const before = this.#length > 0 ? this.#line[this.#length - 1]! : this.#last;
+    noise.fill(this.#line, this.#length, this.#frame.length, this.#isNoise ? 0 : before);
+    this.#length = this.#frame.length;
+    this.#isNoise = true;
+  }
+
   /** Ends the sound, and fills the line up to so many samples with silence. */
   #fade(samples: number): void {
     const from = this.#length > 0 ? this.#line[this.#length - 1]! : this.#last;
@@ -298,27 +325,9 @@ export class Receiver implements Disposable {
   }
 }
 
-/** Mean levels of samples: what is always a pause, and what never is (-40 dB of full scale). */
-const quietestNoise = 16;
-const loudestPause = 330;
-
-/** Follows how loud it is in pauses, and tells them from speech. */
-class Level {
-  #floor = loudestPause;
-
-  /** Whether these samples hold no more than the noise of a pause. */
-  isLow(samples: Int16Array): boolean {
-    let sum = 0;
-    for (const sample of samples) sum += Math.abs(sample);
-    const mean = sum / samples.length;
-    // Down at once, and up by half within about a second.
-    this.#floor = Math.min(mean, this.#floor * 1.01 + 0.1);
-    return mean <= Math.min(loudestPause, Math.max(quietestNoise, 2 * this.#floor));
-  }
-}
-
 function kindOf({ name, clockRate, channels }: AgreedCodec): Format['kind'] {
   if (name.toLowerCase() === 'telephone-event') return 'event';
+  if (name.toLowerCase() === 'cn') return 'noise';
   return canCode(name, clockRate, channels) ? 'speech' : 'other';
 }
 

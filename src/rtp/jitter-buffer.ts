@@ -15,6 +15,8 @@ const longestPayload = 4096;
 const tolerance = 5;
 /** After so much made up at a stretch, with nothing in sight, there is silence, in ms. */
 const longestStall = 100;
+/** What is made up while nothing is there comes in whole numbers of this, in ms: Opus has no smaller frames of voice. */
+const stallStep = 10;
 /** What is measured of the delay counts for an eighth, as ticks may come unevenly. */
 const smoothing = 8;
 /** By how much the delay is corrected at a time, and how much time is between two corrections, in ms. */
@@ -372,9 +374,9 @@ export class JitterBuffer {
       this.#resting = false;
       return 'nothing';
     }
-    this.#stalled += wantedMs;
+    this.#ms = stallStep * Math.ceil(wantedMs / stallStep);
+    this.#stalled += this.#ms;
     this.#measured = false;
-    this.#ms = wantedMs;
     return 'lost';
   }
 
