@@ -27,6 +27,8 @@ export interface BaresipOptions {
   readonly ports?: { readonly sip: number; readonly rtp: number };
   /** s between two registrations. */
   readonly interval?: number;
+  /** SRTP by SDES: beside plain media, or nothing else; without it, plain media. */
+  readonly encryption?: 'srtp' | 'srtp-mand';
 }
 
 interface BaresipEvent {
@@ -35,7 +37,7 @@ interface BaresipEvent {
   readonly param?: string;
 }
 
-const modules = ['g711', 'aufile', 'aubridge', 'sndfile'];
+const modules = ['g711', 'aufile', 'aubridge', 'sndfile', 'srtp'];
 
 /**
  * One baresip 1.0 with a configuration of its own: speaks a tone from a file, keeps what it hears in a file, and is told
@@ -78,6 +80,7 @@ export class Baresip implements AsyncDisposable {
     ];
     if (options.proxy !== undefined) account.push(`outbound="${options.proxy}"`);
     const more = [`regint=${interval}`, 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
+    if (options.encryption) more.push(`mediaenc=${options.encryption}`);
     writeFileSync(join(home, 'accounts'), `${[...account, ...more].join(';')}\n`);
     const host = address.includes(':') ? `[${address}]` : address;
     const config = [
