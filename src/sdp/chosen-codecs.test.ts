@@ -60,11 +60,20 @@ describe('an offer', () => {
   });
 
   test('has what is spoken already before what else can be transcoded', () => {
-    expect(offer([opus], transcoding, transcoding, pcma).slice(0, 4)).toEqual([
+    const speaking = { spoken: pcma, known: [pcma] };
+    expect(offer([opus], transcoding, transcoding, speaking).slice(0, 4)).toEqual([
       'opus/48',
       'PCMA/8',
       'G722/8',
       'PCMU/8',
+    ]);
+  });
+
+  test('has nothing to transcode for a phone that is known to do what the other does, but its events', () => {
+    const phone = { spoken: pcmu, known: [pcmu, pcma] };
+    expect(offer([pcma], transcoding, transcoding, phone)).toEqual(['PCMA/8', 'telephone-event/8']);
+    expect(offer([opus, pcma, events48], transcoding, transcoding, phone)).toEqual([
+      ...['opus/48', 'PCMA/8', 'telephone-event/48', 'telephone-event/8'],
     ]);
   });
 
@@ -91,8 +100,8 @@ describe('an answer', () => {
   });
 
   test('stays with what is spoken already', () => {
-    expect(answer([opus, pcma], [pcmu], transcoding, transcoding, pcma)).toEqual(['PCMA/8']);
-    expect(answer([opus], [pcmu], transcoding, transcoding, pcma)).toEqual(['opus/48']);
+    expect(answer([opus, pcma], [pcmu], transcoding, transcoding, { spoken: pcma })).toEqual(['PCMA/8']);
+    expect(answer([opus], [pcmu], transcoding, transcoding, { spoken: pcma })).toEqual(['opus/48']);
   });
 
   test('has events of the clock of its codec, else of another', () => {

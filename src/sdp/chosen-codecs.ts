@@ -20,27 +20,37 @@ interface Leg {
   readonly transcodable: readonly string[];
 }
 
+/** What is known of a phone from what was agreed with it before. */
+export interface Acquaintance {
+  /** The codec of speech to expect of it; null before one has been agreed. */
+  readonly spoken: Codec | null;
+  /** What it has last said that it can do. */
+  readonly known: readonly Codec[];
+}
+
+/** Of whom nothing is known. */
+const stranger: Acquaintance = { spoken: null, known: [] };
+
 /**
  * The codecs of an offer to the phone of `to`, where the phone of `from` can do `theirs`: those of them that
- * `codecPriority` lets pass, and after them those that we can transcode to one of them, that which `to` speaks already
- * (`spoken`) before the others. Telephone events come last, and are offered whether the other phone knows them or not.
- * Empty when there is no speech to offer.
+ * `codecPriority` lets pass, and after them, unless the phone is known to do one of those, what we can transcode to one
+ * of them, that which it speaks already before the others. Telephone events come last, and are offered whether the other
+ * phone knows them or not. Empty when there is no speech to offer.
  */
 export function codecsToOffer(
   theirs: readonly Codec[],
   from: Leg,
   to: Leg,
-  spoken: Codec | null = null,
+  { spoken, known }: Acquaintance = stranger,
 ): readonly Codec[] {
   const relayed = selectCodecs(theirs, to.codecPriority);
   if (!canEndOne(theirs, from)) return relayed;
-  const ours = selectCodecs(
-    ownCodecs.filter((codec) => isTelephoneEvent(codec) || canEnd(codec, to)),
-    to.codecPriority,
-  );
+  const isCertain = relayed.some((codec) => isSpeech(codec) && has(known, codec));
+  const speech = isCertain ? relayed : ownCodecs.filter((codec) => canEnd(codec, to));
+  const ours = selectCodecs([...speech, ...ownCodecs.filter(isTelephoneEvent)], to.codecPriority);
   const isSpoken = (codec: Codec) => spoken !== null && sameCodec(codec, spoken);
   const further = [...ours.filter(isSpoken), ...ours.filter((codec) => !isSpoken(codec))].filter(
-    (codec) => !relayed.some((other) => sameCodec(codec, other)),
+    (codec) => !has(relayed, codec),
   );
   const all = [...relayed, ...further];
   if (!all.some(isSpeech)) return [];
@@ -63,7 +73,7 @@ export function codecsToAnswer(
   theirs: readonly Codec[],
   from: Leg,
   to: Leg,
-  spoken: Codec | null = null,
+  { spoken }: Pick<Acquaintance, 'spoken'> = stranger,
 ): readonly Codec[] {
   const preferred = selectCodecs(offered, to.codecPriority);
   const passing = inOrder(offered, preferred);
@@ -92,7 +102,11 @@ export function canEndOne(codecs: readonly Codec[], leg: Leg): boolean {
 
 function canEnd(codec: Codec, { transcodable }: Leg): boolean {
   const name = codec.name.toLowerCase();
-  return transcodable.includes(name) && ownCodecs.some((own) => sameCodec(own, codec));
+  return transcodable.includes(name) && has(ownCodecs, codec);
+}
+
+function has(codecs: readonly Codec[], codec: Codec): boolean {
+  return codecs.some((candidate) => sameCodec(candidate, codec));
 }
 
 /** Of `offered`, the events with the clock of one of `speech`; where there are none, those with another. */

@@ -2,7 +2,7 @@
  * The bridge between two legs: what one phone offers or answers, said anew to the other. Nothing else of one side's
  * description crosses to the other: no address, candidate, key, bandwidth, extension or stream of another kind.
  */
-import { canEndOne, codecsToAnswer, codecsToOffer } from './chosen-codecs.ts';
+import { type Acquaintance, canEndOne, codecsToAnswer, codecsToOffer } from './chosen-codecs.ts';
 import { type Codec, codecKey, isSpeech, ownCodecs, sameCodec, selectCodecs } from './codecs.ts';
 import type { Direction } from './direction.ts';
 import type { AudioProposal, LegNegotiation } from './offer-answer.ts';
@@ -30,7 +30,7 @@ export function relayOffer(from: LegNegotiation, to: LegNegotiation): SessionDes
   const offer = from.remoteOffer;
   if (offer === null) throw new Error('there is no offer to relay');
   const audio = audioOf(offer);
-  const codecs = audio === null ? [] : codecsToOffer(audio.codecs, from, to, spokenOn(to));
+  const codecs = audio === null ? [] : codecsToOffer(audio.codecs, from, to, knownOf(to));
   if (audio === null || codecs.length === 0) {
     throw new NoCommonMedia('the offer holds no audio that we carry', from.objection);
   }
@@ -50,7 +50,7 @@ export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDe
   if (from.remote === null) throw new Error('there is no answer to relay');
   if (to.remoteOffer === null) throw new Error('there is no offer to answer');
   const offered = audioOf(to.remoteOffer)?.codecs ?? [];
-  const codecs = codecsToAnswer(offered, agreedCodecs(from), from, to, spokenOn(to));
+  const codecs = codecsToAnswer(offered, agreedCodecs(from), from, to, knownOf(to));
   if (codecs.length === 0) throw new NoCommonMedia('nothing that was answered had been offered');
   return to.makeAnswer({ ...from.remote, codecs });
 }
@@ -62,7 +62,7 @@ export function relayAnswer(from: LegNegotiation, to: LegNegotiation): SessionDe
  * @throws Error while an offer of `to` is pending
  */
 export function offerFor(from: LegNegotiation, to: LegNegotiation, direction: Direction = 'sendrecv') {
-  const codecs = codecsToOffer(from.remote?.codecs ?? [], from, to, spokenOn(to));
+  const codecs = codecsToOffer(from.remote?.codecs ?? [], from, to, knownOf(to));
   if (from.remote === null || codecs.length === 0) throw new NoCommonMedia('there is nothing to offer');
   return to.makeOffer({ ...from.remote, codecs, direction });
 }
@@ -80,7 +80,7 @@ export function ownAnswer(leg: LegNegotiation, other: LegNegotiation | null): Se
   const known = other && knownCodecs(other);
   const codecs =
     other && known
-      ? codecsToAnswer(offered, known, other, leg, spokenOn(leg))
+      ? codecsToAnswer(offered, known, other, leg, knownOf(leg))
       : selectInOrder(offered, leg.codecPriority);
   if (codecs.length === 0) throw new NoCommonMedia('nothing that was offered can be used', leg.objection);
   const of = other && (other.remote ?? (other.remoteOffer && audioOf(other.remoteOffer)));
@@ -114,6 +114,11 @@ export function mayComeTo(leg: LegNegotiation, other: LegNegotiation): boolean {
   const [own, wanted] = [spokenOn(leg), spokenOn(other)];
   if (wanted === null || (own !== null && sameCodec(own, wanted))) return false;
   return leg.answer === null || (leg.remote?.codecs.some((codec) => sameCodec(codec, wanted)) ?? false);
+}
+
+/** What the phone of a leg has shown of itself. */
+function knownOf(leg: LegNegotiation): Acquaintance {
+  return { spoken: spokenOn(leg), known: leg.remote?.codecs ?? [] };
 }
 
 /** The codec of speech to expect on a leg; null before one has been agreed. */
