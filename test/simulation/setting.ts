@@ -1,5 +1,6 @@
 import type { BindingStore } from '../../src/pbx/registrar/index.ts';
 import type { TransportName } from '../../src/sip/transport/index.ts';
+import { alaw } from '../world/phone-media.ts';
 import type { TimerHabits } from '../world/phone-timer.ts';
 import { MemoryBindings, type WorldOptions } from '../world/world.ts';
 import type { Chance } from './chance.ts';
@@ -10,11 +11,19 @@ const users = ['1001', '1002', '1003', '1004', '1005'] as const;
 /** What every phone allows. */
 const allowed = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY, MESSAGE';
 
+/** Shared with no phone that has what most have. */
+const opusAlone = [
+  [96, 'opus/48000/2'],
+  [97, 'telephone-event/48000'],
+] as const;
+
 export interface PhoneSetting {
   readonly number: string;
   readonly transport: TransportName;
   /** Contact host of a phone behind a NAT. */
   readonly contact: string | null;
+  /** All that it can speak; null: what most have. */
+  readonly codecs: readonly (readonly [payloadType: number, rtpmap: string])[] | null;
   /** The share of 2xx that it acknowledges. */
   readonly acks: number;
   readonly obeysCancel: boolean;
@@ -106,6 +115,11 @@ function phonesOf(number: string, chance: Chance): readonly PhoneSetting[] {
       number,
       transport,
       contact: chance.happens(0.15) ? `192.168.7.${chance.between(1, 99)}${index}:5060` : null,
+      codecs: chance.weighted<PhoneSetting['codecs']>([
+        [6, null],
+        [1, opusAlone],
+        [1, alaw],
+      ]),
       acks: chance.weighted([
         [8, 1],
         [2, 0.6],

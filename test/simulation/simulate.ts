@@ -83,8 +83,12 @@ class Story {
     now = () => world.clock.now();
     const story = new Story(seed, setting, chance, world, faults, trace);
     for (const each of setting.phones) {
-      const { number, transport, contact } = each;
-      const phone = await world.phone(number, { transport, ...(contact === null ? {} : { contact }) });
+      const { number, transport, contact, codecs } = each;
+      const phone = await world.phone(number, {
+        transport,
+        ...(contact === null ? {} : { contact }),
+        ...(codecs === null ? {} : { codecs }),
+      });
       story.#players.push(new Player(phone, each, story.#stage));
     }
     return story;
