@@ -34,6 +34,7 @@ export async function callInMemory(): Promise<readonly Figure[]> {
   const media = new LocalEngine({
     relay: new PlainRelay({ sockets: new MemorySockets(clock, random), clock }),
     name: 'plain-relay',
+    jitter: { minMs: 20, maxMs: 200 },
     ports: config.media.port_pool,
     clock,
     random,

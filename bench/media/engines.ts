@@ -20,6 +20,7 @@ export interface OpenEngine {
 }
 
 const ports = { start: 12_000, end: 32_000 };
+const jitter = { minMs: 20, maxMs: 200 };
 const clock = new SystemClock();
 
 /** `worker`: as the exchange has it, in one process of its own; `plain` and `native`: that relay in this process. */
@@ -40,7 +41,7 @@ export async function openEngine(name: string): Promise<OpenEngine> {
 }
 
 function inThisProcess(relay: Relay, name: string): OpenEngine {
-  const engine = new LocalEngine({ relay, name, ports, clock, random: systemRandom, log: silentLog });
+  const engine = new LocalEngine({ relay, name, ports, jitter, clock, random: systemRandom, log: silentLog });
   return { engine, media: [process.pid], control: [] };
 }
 

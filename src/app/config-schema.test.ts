@@ -44,6 +44,7 @@ test('who configures nothing gets the defaults that are promised', () => {
       codec_priority: ['opus', 'g722', 'pcmu', 'pcma'],
       jitter_buffer: { min_ms: 20, max_ms: 200 },
       workers: 'auto',
+      relay: 'auto',
       srtp: 'optional',
       dscp: 46,
       prompts: null,

@@ -152,6 +152,9 @@ const media = z
       .union([z.literal('auto'), z.int().min(1).max(256)], 'must be auto or a whole number from 1 to 256')
       .default('auto')
       .describe('Media processes: auto or a number'),
+    relay: word('auto', 'plain')
+      .default('auto')
+      .describe('What carries packets: auto (the native relay where it is built) or plain'),
     srtp: srtp.default('optional').describe('Encrypted media (SRTP): off, optional or required'),
     dscp: z.int().min(0).max(63).default(46).describe('Mark of media packets for routers (46 = expedited forwarding)'),
     prompts: path.nullable().default(null).describe('Folder of sound files'),

@@ -19,6 +19,12 @@ export const connectionDescriptor = 3;
 export interface WorkerSetting {
   /** Further addresses that lead to our ports, such as the public one of a NAT. */
   readonly ownAddresses: readonly string[];
+  /** Which relay carries the packets: the native one where it is built, or the plain one. */
+  readonly relay: 'auto' | 'plain';
+  /** The mark of media packets for routers (RFC 2474). */
+  readonly dscp: number;
+  /** How long packets may wait that are decoded, in ms. */
+  readonly jitter: { readonly minMs: number; readonly maxMs: number };
 }
 
 const program = new URL(import.meta.url.endsWith('.ts') ? './media-worker.ts' : './media-worker.js', import.meta.url);
@@ -31,6 +37,9 @@ export function mediaWorkers(
   const { media, sip } = config;
   const setting: WorkerSetting = {
     ownAddresses: [media.advertised_ip, sip.advertised_ip].filter((address) => address !== null),
+    relay: media.relay,
+    dscp: media.dscp,
+    jitter: { minMs: media.jitter_buffer.min_ms, maxMs: media.jitter_buffer.max_ms },
   };
   return new WorkerEngine({
     ...parts,

@@ -3,7 +3,7 @@
  * as file descriptor 3, and ends when that does. Its one argument is its setting, as JSON.
  */
 import { Socket } from 'node:net';
-import { SystemClock } from '../base/index.ts';
+import { SystemClock, systemRandom } from '../base/index.ts';
 import { MediaSessions, openRelay, WorkerServer } from '../media/index.ts';
 import { connectionDescriptor, type WorkerSetting } from './media-processes.ts';
 
@@ -17,8 +17,8 @@ new WorkerServer({
   stream: new Socket({ fd: connectionDescriptor }),
   clock,
   make: (log) => {
-    const { relay, name } = openRelay({ clock, log, ownAddresses: setting.ownAddresses });
-    return { relay, sessions: new MediaSessions({ relay, clock }), name };
+    const { relay, name } = openRelay({ clock, log, ...setting });
+    return { relay, sessions: new MediaSessions({ relay, clock, random: systemRandom, jitter: setting.jitter }), name };
   },
   onClose: () => process.exit(0),
 });

@@ -1,6 +1,6 @@
 import type { AgreedCodec } from '../sdp/index.ts';
 import type { LegQualitySummary, QualityReport } from './quality-monitor.ts';
-import type { LegCounters, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
+import type { LegCounters, LegIndex, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
 import type { OneWayFinding } from './silence-watch.ts';
 
 /** One end of a session, as its dialog has agreed on it: plain data. */
@@ -31,7 +31,7 @@ export interface MediaSessionUser {
   /** Neither side has been heard for `idleTimeout`. Told once, and again only after an `update`. */
   onIdle(): void;
   /** A telephone event of `leg`'s phone that the other leg can't take: the key (`0`-`9`, `*`, `#`, `A`-`D`) and how long it was pressed. */
-  onDigit?(leg: 0 | 1, digit: string, durationMs: number): void;
+  onDigit?(leg: LegIndex, digit: string, durationMs: number): void;
   /** What carried it has died: nothing more is heard of this session, and it is to be ended. */
   onLost?(reason: string): void;
   /** How both legs were, every 5 s from the answer to the end. */
@@ -59,8 +59,8 @@ export interface MediaSession {
    * Throws where a port is not leased or serves another leg.
    */
   update(spec: MediaSessionSpec): void;
-  /** Sends a key to the phone of `leg` as a telephone event (RFC 4733); absent where only packets of phones are sent. */
-  digit?(leg: 0 | 1, digit: string, durationMs: number): void;
+  /** Sends a key to the phone of `leg` as a telephone event (RFC 4733), where it has agreed to such. */
+  digit(leg: LegIndex, digit: string, durationMs: number): void;
   /** Ends it; the ports stay leased until released. `done` may be called before `end` returns. */
   end(done: (summary: MediaSummary) => void): void;
   /** What has been counted so far, as far as is known; after the end, what had been counted by then. */

@@ -10,7 +10,7 @@ export type {
   MediaWorker,
 } from './engine.ts';
 export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
-export { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
+export { MediaSessions } from './media-sessions.ts';
 export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
 export { loadNativeAddon, type NativeAddon } from './native-addon.ts';
 export { NativeRelay, type NativeRelayOptions } from './native-relay.ts';

@@ -1,47 +1,68 @@
-import type { Clock } from '../base/index.ts';
 import type { MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from './engine.ts';
-import { planOf } from './plan.ts';
-import type { LegCounters, Relay, RelaySession } from './relay.ts';
+import { type LoopOptions, MediaLoop } from './media-loop.ts';
+import { planOf, type SessionPlan } from './plan.ts';
+import type { LegCounters, LegIndex, Relay, RelaySession } from './relay.ts';
 import { SessionQuality } from './session-quality.ts';
 
 /** What a session needs of its engine. */
-export interface LocalSessionHost {
+export interface LocalSessionHost extends LoopOptions {
   readonly relay: Relay;
-  readonly clock: Clock;
 }
 
 /** The media of one call over a relay of this process. */
 export class LocalSession implements MediaSession {
+  readonly #host: LocalSessionHost;
+  readonly #user: MediaSessionUser;
+  readonly #onEnd: (session: LocalSession) => void;
   readonly #relayed: RelaySession;
   readonly #quality: SessionQuality;
-  readonly #onEnd: (session: LocalSession) => void;
+  #plan: SessionPlan;
+  /** Null while packets are only relayed. */
+  #loop: MediaLoop | null = null;
   #over = false;
 
   constructor(
     spec: MediaSessionSpec,
     user: MediaSessionUser,
-    { relay, clock }: LocalSessionHost,
+    host: LocalSessionHost,
     onEnd: (session: LocalSession) => void,
   ) {
+    this.#host = host;
+    this.#user = user;
     this.#onEnd = onEnd;
-    this.#quality = new SessionQuality(clock, () => this.#relayed.counters(), user);
-    this.#relayed = relay.start(planOf(spec).relay, {
+    this.#plan = planOf(spec);
+    this.#quality = new SessionQuality(host.clock, () => this.#relayed.counters(), user);
+    this.#relayed = host.relay.start(this.#plan.relay, {
       onIdle: () => user.onIdle(),
-      onRtcp: (leg, packet, at) => this.#quality.onRtcp(leg, packet, at),
+      onRtp: (leg, packet, at) => this.#startedLoop().onRtp(leg, packet, at),
+      onRtcp: (leg, packet, at) => {
+        this.#quality.onRtcp(leg, packet, at);
+        this.#loop?.onRtcp(leg, packet, at);
+      },
     });
     this.#quality.update(spec);
   }
 
   update(spec: MediaSessionSpec): void {
     if (this.#over) return;
-    this.#relayed.update(planOf(spec).relay);
+    const plan = planOf(spec);
+    this.#relayed.update(plan.relay);
+    this.#plan = plan;
+    this.#loop?.update(plan);
     this.#quality.update(spec);
+  }
+
+  digit(leg: LegIndex, digit: string, durationMs: number): void {
+    if (!this.#over) this.#startedLoop().digit(leg, digit, durationMs);
   }
 
   end(done: (summary: MediaSummary) => void): void {
     const [qualityOfA, qualityOfB] = this.#quality.end();
-    if (!this.#over) this.#onEnd(this);
-    this.#over = true;
+    if (!this.#over) {
+      this.#over = true;
+      this.#loop?.[Symbol.dispose]();
+      this.#onEnd(this);
+    }
     this.#relayed.end(([a, b]) =>
       done({
         legs: [
@@ -54,5 +75,18 @@ export class LocalSession implements MediaSession {
 
   counters(): readonly [LegCounters, LegCounters] {
     return this.#relayed.counters();
+  }
+
+  #startedLoop(): MediaLoop {
+    this.#loop ??= new MediaLoop(
+      this.#plan,
+      this.#relayed,
+      {
+        onDigit: (leg, digit, durationMs) => this.#user.onDigit?.(leg, digit, durationMs),
+        onOwnRtcp: (leg, packet) => this.#quality.ownRtcp(leg, packet),
+      },
+      this.#host,
+    );
+    return this.#loop;
   }
 }

@@ -1,15 +1,13 @@
 import type { MediaSession, MediaSessionSpec, MediaSessionUser } from './engine.ts';
 import { LocalSession, type LocalSessionHost } from './local-session.ts';
 
-export type MediaSessionsOptions = LocalSessionHost;
-
 /** The sessions over a relay of this process. */
 export class MediaSessions {
   readonly #host: LocalSessionHost;
   readonly #running = new Set<LocalSession>();
 
-  constructor({ relay, clock }: MediaSessionsOptions) {
-    this.#host = { relay, clock };
+  constructor(host: LocalSessionHost) {
+    this.#host = host;
   }
 
   /** How many there are. */

@@ -12,6 +12,8 @@ export interface OpenRelayOptions {
   readonly ownAddresses?: readonly string[];
   /** The differentiated services code point of what is sent; only the native relay marks packets. */
   readonly dscp?: number | null;
+  /** `plain`: the native relay is not wanted. */
+  readonly relay?: 'auto' | 'plain';
 }
 
 /** A relay with its name for the status page. */
@@ -23,6 +25,11 @@ export interface OpenedRelay {
 /** The native relay where it can be had; otherwise one line in the log says why not, and the plain relay takes its place. */
 export function openRelay(options: OpenRelayOptions, load = loadNativeAddon): OpenedRelay {
   const { clock, log, ownAddresses = [] } = options;
+  const plain = (): OpenedRelay => ({
+    relay: new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses }),
+    name: 'plain-relay',
+  });
+  if (options.relay === 'plain') return plain();
   const loaded = load();
   let reason: string;
   if (loaded.addon === null) reason = loaded.reason;
@@ -34,5 +41,5 @@ export function openRelay(options: OpenRelayOptions, load = loadNativeAddon): Op
     }
   }
   log.warning('no native relay: the plain relay takes its place, at a higher cost for each packet', { reason });
-  return { relay: new PlainRelay({ sockets: new DgramSockets(), clock, ownAddresses }), name: 'plain-relay' };
+  return plain();
 }

@@ -103,6 +103,11 @@ export class Sender implements Disposable {
     if (format.events === null) this.#events.stop();
   }
 
+  /** Whether a key is being sent, or waits to be. */
+  get busy(): boolean {
+    return this.#events.busy;
+  }
+
   /** The next 20 ms; null is silence. */
   frame(samples: Int16Array | null): void {
     const now = this.#options.clock.now();

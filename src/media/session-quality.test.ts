@@ -24,6 +24,7 @@ function setUp() {
     ports: { start: 10_000, end: 10_100 },
     clock,
     random,
+    jitter: { minMs: 20, maxMs: 200 },
     log: silentLog,
   });
   const phone = sockets.open({ address: '198.51.100.1', port: 4000 }, () => {})!;

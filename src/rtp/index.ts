@@ -14,6 +14,7 @@ export {
   ssrc,
   timestamp,
 } from './packet.ts';
+export { Reception } from './reception.ts';
 export { RoundTrip } from './round-trip.ts';
 export {
   formatRtcp,

@@ -3,6 +3,7 @@ import { deserialize } from 'node:v8';
 import { SeededRandom, silentLog, systemRandom, VirtualClock } from '../../src/base/index.ts';
 import {
   DgramSockets,
+  type LegIndex,
   LocalEngine,
   type MediaEngine,
   type MediaLeg,
@@ -35,6 +36,7 @@ export interface EngineGround {
 }
 
 const here = '192.0.2.10';
+const jitter = { minMs: 20, maxMs: 200 };
 
 const localOverMemory = (pairs = 500): EngineGround => {
   const clock = new VirtualClock();
@@ -47,6 +49,7 @@ const localOverMemory = (pairs = 500): EngineGround => {
       ports: { start: 10_000, end: 10_000 + 2 * pairs },
       clock,
       random,
+      jitter,
       log: silentLog,
     }),
     clock,
@@ -68,6 +71,7 @@ const localOverUdp = (pairs = 50): EngineGround => {
       ports: { start, end: start + 2 * pairs },
       clock,
       random: systemRandom,
+      jitter,
       log: silentLog,
     }),
     clock,
@@ -101,7 +105,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     const [control, worker] = duplexPair();
     const heard = messagesOn(worker);
     const relay = new PlainRelay({ sockets, clock });
-    const sessions = new MediaSessions({ relay, clock });
+    const sessions = new MediaSessions({ relay, clock, random, jitter });
     const die = (): void => {
       void relay.close();
       worker.destroy();
@@ -217,6 +221,7 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
     const heard = {
       idle: 0,
       lost: [] as string[],
+      digits: [] as [LegIndex, string, number][],
       quality: [] as QualityReport[],
       oneWay: [] as OneWayFinding[],
     };
@@ -233,6 +238,7 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
       onLost: (reason) => heard.lost.push(reason),
       onQuality: (report) => heard.quality.push(report),
       onOneWay: (finding) => heard.oneWay.push(finding),
+      onDigit: (...key) => heard.digits.push(key),
     });
     await ground.settle();
     const update = async (next: Options = {}): Promise<void> => {

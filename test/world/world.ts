@@ -82,6 +82,7 @@ export class World implements AsyncDisposable {
       relay: new PlainRelay({ sockets: this.sockets, clock: this.clock, ownAddresses }),
       name: 'plain-relay',
       ports: settings.media.port_pool,
+      jitter: { minMs: settings.media.jitter_buffer.min_ms, maxMs: settings.media.jitter_buffer.max_ms },
       clock: this.clock,
       random: this.random,
       log,

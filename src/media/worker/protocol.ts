@@ -3,7 +3,7 @@
  * is answered (and for each later change), `end`; ports go in batches for all calls.
  */
 import type { MediaSessionSpec, MediaSessionUser, MediaSummary } from '../engine.ts';
-import type { LegCounters, MediaTotals, OpenFailure, PortPair } from '../relay.ts';
+import type { LegCounters, LegIndex, MediaTotals, OpenFailure, PortPair } from '../relay.ts';
 
 /** What a session's user may be told, by name; each is passed on as it is. */
 export const userEvents: { readonly [Event in keyof MediaSessionUser]-?: true } = {
@@ -26,6 +26,13 @@ export type ToWorker =
   /** Shuts first, then opens. */
   | { readonly type: 'ports'; readonly shut: readonly PortPair[]; readonly open: readonly PortPair[] }
   | { readonly type: 'start' | 'update'; readonly session: number; readonly spec: MediaSessionSpec }
+  | {
+      readonly type: 'digit';
+      readonly session: number;
+      readonly leg: LegIndex;
+      readonly digit: string;
+      readonly durationMs: number;
+    }
   | { readonly type: 'end'; readonly session: number }
   | { readonly type: 'ping' };
 

@@ -1,5 +1,5 @@
 import type { MediaSessionSpec, MediaSummary } from '../engine.ts';
-import { type LegCounters, noCounters } from '../relay.ts';
+import { type LegCounters, type LegIndex, noCounters } from '../relay.ts';
 import type { UserEvent } from './protocol.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -41,6 +41,10 @@ export class SessionPart {
 
   update(spec: MediaSessionSpec): void {
     if (!this.#lost) this.link.send({ type: 'update', session: this.#number, spec });
+  }
+
+  digit(leg: LegIndex, digit: string, durationMs: number): void {
+    this.link.send({ type: 'digit', session: this.#number, leg, digit, durationMs });
   }
 
   /** A worker that has died tells no more than it has told. */

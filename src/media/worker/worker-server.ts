@@ -58,6 +58,8 @@ export class WorkerServer {
       case 'start':
       case 'update':
         return this.#carry(message);
+      case 'digit':
+        return this.#running.get(message.session)?.digit(message.leg, message.digit, message.durationMs);
       case 'end':
         return this.#end(message.session);
       case 'ping':

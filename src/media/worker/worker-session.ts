@@ -47,6 +47,10 @@ export class WorkerSession implements MediaSession {
     if (!this.#ending) this.#place(spec);
   }
 
+  digit(leg: LegIndex, digit: string, durationMs: number): void {
+    if (!this.#ending) this.#parts?.[0].digit(leg, digit, durationMs);
+  }
+
   end(done: (summary: MediaSummary) => void): void {
     if (this.#final) return done(this.#final);
     const parts = this.#parts;

@@ -87,7 +87,7 @@ export class CallMedia {
 
   /** Sends a key to a phone as a telephone event; false where that can't be done. */
   press(party: Side['party'], { digit, durationMs }: KeyPress): boolean {
-    if (!this.#session?.digit) return false;
+    if (!this.#session) return false;
     this.#session.digit(party === 'caller' ? 0 : 1, digit, durationMs);
     return true;
   }
