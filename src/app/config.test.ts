@@ -399,7 +399,6 @@ describe('warnings', () => {
     ['api: { insecure: true }', 'api.insecure is true'],
     ['media: { port_pool: { start: 10000, end: 10040 } }', 'room for 10 calls only'],
     ['cdr: { filename_pattern: cdr-%Y-%m.jsonl }', 'cdr.retention_days has no effect'],
-    ['media: { jitter_buffer: { max_ms: 300 } }', 'media.jitter_buffer has no effect'],
     ['media: { prompts: ./sounds }', 'media.prompts has no effect'],
     ['recording: { enabled: true }', 'recording has no effect'],
     ['monitoring: { scrape_interval: 60 }', 'monitoring.scrape_interval has no effect'],

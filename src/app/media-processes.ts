@@ -21,7 +21,7 @@ export interface WorkerSetting {
   readonly ownAddresses: readonly string[];
   /** Which relay carries the packets: the native one where it is built, or the plain one. */
   readonly relay: 'auto' | 'plain';
-  /** The mark of media packets for routers (RFC 2474). */
+  /** The mark of media packets for routers (DSCP). */
   readonly dscp: number;
   /** How long packets may wait that are decoded, in ms. */
   readonly jitter: { readonly minMs: number; readonly maxMs: number };
