@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { evenNetwork } from '../../test/support/jitter-line.ts';
 import { compared, type Signal, sampled, tone, voice } from '../../test/support/signals.ts';
@@ -328,6 +329,43 @@ describe('packets that are not what was agreed', () => {
     expect(receiver.statistics()).toMatchObject({ ignored: 200, missing: 0, discarded: 0 });
     expect(softest(part(samples, 500, 3900), 0.3)).toBeGreaterThan(0.98);
   });
+});
+
+test('whatever comes, there is a frame or nothing each tick', () => {
+  const packet = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc
+      .record({
+        payloadType: fc.constantFrom(...codecs.map(({ receivedAs }) => receivedAs), 77),
+        sequenceNumber: fc.oneof(fc.nat(40), fc.nat(65_535)),
+        timestamp: fc.oneof(fc.nat(8000), fc.nat(2 ** 32 - 1)),
+        ssrc: fc.nat(2),
+        payload: fc.oneof(
+          fc.uint8Array({ maxLength: 60 }),
+          fc.nat(1400).map((length) => new Uint8Array(length)),
+        ),
+      })
+      .map(formatRtp),
+  );
+  const arrival = fc.record({ packet, wait: fc.oneof(fc.nat(25), fc.nat(400)) });
+  fc.assert(
+    fc.property(fc.array(arrival, { maxLength: 80 }), fc.constantFrom(8000, 16_000, 48_000), (arriving, sampleRate) => {
+      using receiver = new Receiver({ codecs, sampleRate, jitter: { minMs: 0, maxMs: 60 } });
+      let now = 0;
+      for (const { packet: bytes, wait } of arriving) {
+        receiver.push(bytes, now);
+        for (const end = now + wait; now < end; now += 20) {
+          const frame = receiver.pull(now);
+          if (frame !== null) expect(frame.length).toBe(sampleRate / 50);
+        }
+      }
+      const { received, late, duplicates, discarded, malformed, ignored } = receiver.statistics();
+      expect(received).toBe(arriving.length);
+      expect(late + duplicates + discarded).toBeLessThanOrEqual(received);
+      expect(malformed + ignored).toBeLessThanOrEqual(2 * received);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('padding, CSRC list and header extension are not heard (RFC 3550 section 5.1)', () => {
