@@ -228,6 +228,15 @@ describe('a pause of the sender', () => {
     expect(result.heard.filter(({ number, delay }) => number >= 50 && delay > 65)).toEqual([]);
   });
 
+  test('behind which packets overtake each other loses none of them', () => {
+    const sent = stream({ count: 40, ms: 10, isSilent: (i) => i >= 5 && i < 24 });
+    const result = run(
+      arrivals(sent, ({ number }) => (number === 4 ? 81 : number === 5 ? 21 : 0)),
+      bounds,
+    );
+    expect(numbers(result)).toEqual(allOf(sent));
+  });
+
   test('needs nothing made up when the last packet has told of it', () => {
     const buffer = new JitterBuffer(bounds);
     const [sent] = stream({ count: 1 });

@@ -399,10 +399,11 @@ export class JitterBuffer {
   /** What was made up while waiting has stood for packets that turn out to be lost, where the delay is long enough. */
   #settle(slot: Slot, now: number): void {
     const missing = slot.index - this.#nextIndex;
-    const gap = Math.min(slot.time - this.#position, missing * this.#packetMs);
+    const gap = slot.time - this.#position;
     const covered = Math.min(this.#stalled, gap);
     this.#stalled = 0;
-    if (covered <= 0) return;
+    // Behind a pause it is not known yet what is lost.
+    if (covered <= 0 || gap > missing * this.#packetMs + tolerance) return;
     if (now - this.#position - this.#delays.floor - covered < this.#delays.target - tolerance) return;
     const packets = Math.min(missing, Math.floor((covered + tolerance) / this.#packetMs));
     this.#position += covered;
