@@ -179,7 +179,8 @@ class Binding : public Napi::ObjectWrap<Binding> {
       leg.remote = {true, Address::parse(text(remote), 0), static_cast<uint16_t>(number(object.Get("port"))),
                     static_cast<uint16_t>(number(object.Get("rtcpPort")))};
     }
-    if (const Napi::Value from = object.Get("signalling"); from.IsString()) leg.signalling = Address::parse(text(from), 0);
+    const Napi::Value signalling = object.Get("signalling");
+    if (signalling.IsString()) leg.signalling = Address::parse(text(signalling), 0);
     leg.rules.send = truth(object, "send");
     leg.rules.copied = truth(object, "copied");
     leg.rules.rtcpMux = truth(object, "rtcpMux");
