@@ -23,6 +23,8 @@ export interface WorkerSetting {
   readonly relay: 'auto' | 'plain';
   /** The mark of media packets for routers (DSCP). */
   readonly dscp: number;
+  /** The folder of sound files. */
+  readonly prompts: string | null;
   /** How long packets may wait that are decoded, in ms. */
   readonly jitter: { readonly minMs: number; readonly maxMs: number };
 }
@@ -39,6 +41,7 @@ export function mediaWorkers(
     ownAddresses: [media.advertised_ip, sip.advertised_ip].filter((address) => address !== null),
     relay: media.relay,
     dscp: media.dscp,
+    prompts: media.prompts,
     jitter: { minMs: media.jitter_buffer.min_ms, maxMs: media.jitter_buffer.max_ms },
   };
   return new WorkerEngine({

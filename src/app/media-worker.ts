@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { SystemClock, systemRandom } from '../base/index.ts';
-import { MediaSessions, openRelay, WorkerServer } from '../media/index.ts';
+import { MediaSessions, openRelay, SoundLibrary, WorkerServer } from '../media/index.ts';
 import { connectionDescriptor, type WorkerSetting } from './media-processes.ts';
 
 const setting = JSON.parse(process.argv[2] ?? '') as WorkerSetting;
@@ -18,7 +18,9 @@ new WorkerServer({
   clock,
   make: (log) => {
     const { relay, name } = openRelay({ clock, log, ...setting });
-    return { relay, sessions: new MediaSessions({ relay, clock, random: systemRandom, jitter: setting.jitter }), name };
+    const { jitter, prompts } = setting;
+    const sounds = new SoundLibrary({ folder: prompts, clock, log });
+    return { relay, sessions: new MediaSessions({ relay, clock, random: systemRandom, jitter, sounds }), name };
   },
   onClose: () => process.exit(0),
 });

@@ -2,6 +2,8 @@ import type { AgreedCodec } from '../sdp/index.ts';
 import type { LegQualitySummary, QualityReport } from './quality-monitor.ts';
 import type { LegCounters, LegIndex, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
 import type { OneWayFinding } from './silence-watch.ts';
+import type { RecordingSummary } from './sound/recorder.ts';
+import type { SoundUser, SoundWishes } from './sound/session-sound.ts';
 
 /** One end of a session, as its dialog has agreed on it: plain data. */
 export interface MediaLeg
@@ -15,7 +17,7 @@ export interface MediaLeg
 }
 
 /** What is to happen with the media of one call: plain data. */
-export interface MediaSessionSpec {
+export interface MediaSessionSpec extends SoundWishes {
   /** For logs. */
   readonly id: string;
   /** The second is null while nobody is there. */
@@ -27,7 +29,7 @@ export interface MediaSessionSpec {
 }
 
 /** Hears of a session. */
-export interface MediaSessionUser {
+export interface MediaSessionUser extends SoundUser {
   /** Neither side has been heard for `idleTimeout`. Told once, and again only after an `update`. */
   onIdle(): void;
   /** A telephone event of `leg`'s phone that the other leg can't take: the key (`0`-`9`, `*`, `#`, `A`-`D`) and how long it was pressed. */
@@ -50,6 +52,7 @@ export interface LegSummary {
 /** What is known of a session at its end. */
 export interface MediaSummary {
   readonly legs: readonly [LegSummary, LegSummary];
+  readonly recordings: readonly RecordingSummary[];
 }
 
 /** The media of one call: two legs whose phones hear each other. */

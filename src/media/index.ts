@@ -34,7 +34,11 @@ export type {
 } from './relay.ts';
 export type { OneWayFinding, SilenceReason } from './silence-watch.ts';
 export type { DatagramPort, MediaSockets } from './sockets.ts';
+export type { RecordingOrder, RecordingSummary } from './sound/recorder.ts';
 export type { CreateRecordingFile } from './sound/recording-file.ts';
+export { RecordingFolder, recordingPath } from './sound/recording-folder.ts';
+export type { RecordingEvent } from './sound/session-sound.ts';
+export { SoundLibrary } from './sound/sound-library.ts';
 export { WorkerEngine, type WorkerEngineOptions } from './worker/worker-engine.ts';
 export type { WorkerProcess } from './worker/worker-link.ts';
 export { WorkerServer, type WorkerServerOptions } from './worker/worker-server.ts';

@@ -1,10 +1,9 @@
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from './engine.ts';
-import type { LocalSessionHost } from './local-session.ts';
-import { MediaSessions } from './media-sessions.ts';
+import { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 import { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 import type { MediaTotals, PortPair, Relay } from './relay.ts';
 
-export interface LocalEngineOptions extends PortLeasesOptions, LocalSessionHost {
+export interface LocalEngineOptions extends PortLeasesOptions, MediaSessionsOptions {
   readonly relay: Relay;
   /** What the status page calls it. */
   readonly name: string;

@@ -3,9 +3,10 @@ import { type LoopOptions, MediaLoop } from './media-loop.ts';
 import { planOf, type SessionPlan } from './plan.ts';
 import type { LegCounters, LegIndex, Relay, RelaySession } from './relay.ts';
 import { SessionQuality } from './session-quality.ts';
+import { SessionSound, type SoundSources } from './sound/session-sound.ts';
 
 /** What a session needs of its engine. */
-export interface LocalSessionHost extends LoopOptions {
+export interface LocalSessionHost extends LoopOptions, SoundSources {
   readonly relay: Relay;
 }
 
@@ -16,6 +17,7 @@ export class LocalSession implements MediaSession {
   readonly #onEnd: (session: LocalSession) => void;
   readonly #relayed: RelaySession;
   readonly #quality: SessionQuality;
+  readonly #sound: SessionSound;
   #plan: SessionPlan;
   /** Null while packets are only relayed. */
   #loop: MediaLoop | null = null;
@@ -31,6 +33,7 @@ export class LocalSession implements MediaSession {
     this.#user = user;
     this.#onEnd = onEnd;
     this.#plan = planOf(spec);
+    this.#sound = new SessionSound(host, user);
     this.#quality = new SessionQuality(host.clock, () => this.#relayed.counters(), user);
     this.#relayed = host.relay.start(this.#plan.relay, {
       onIdle: () => user.onIdle(),
@@ -40,6 +43,7 @@ export class LocalSession implements MediaSession {
         this.#loop?.onRtcp(leg, packet, at);
       },
     });
+    this.#work(spec);
     this.#quality.update(spec);
   }
 
@@ -48,8 +52,17 @@ export class LocalSession implements MediaSession {
     const plan = planOf(spec);
     this.#relayed.update(plan.relay);
     this.#plan = plan;
-    this.#loop?.update(plan);
+    this.#work(spec);
     this.#quality.update(spec);
+  }
+
+  /** Records and plays as `spec` says, and sees to it that what is to pass through samples does. */
+  #work(spec: MediaSessionSpec): void {
+    const [a, b] = this.#plan.legs;
+    const playing = [a.playing, b?.playing ?? null] as const;
+    this.#sound.update({ recording: spec.recording ?? null, playing }, this.#plan.sampleRate);
+    if (this.#loop) this.#loop.update(this.#plan);
+    else if (this.#plan.isAtWork) this.#startedLoop();
   }
 
   digit(leg: LegIndex, digit: string, durationMs: number): void {
@@ -64,12 +77,15 @@ export class LocalSession implements MediaSession {
       this.#onEnd(this);
     }
     this.#relayed.end(([a, b]) =>
-      done({
-        legs: [
-          { counters: a, quality: qualityOfA },
-          { counters: b, quality: qualityOfB },
-        ],
-      }),
+      this.#sound.end((recordings) =>
+        done({
+          legs: [
+            { counters: a, quality: qualityOfA },
+            { counters: b, quality: qualityOfB },
+          ],
+          recordings,
+        }),
+      ),
     );
   }
 
@@ -81,6 +97,7 @@ export class LocalSession implements MediaSession {
     this.#loop ??= new MediaLoop(
       this.#plan,
       this.#relayed,
+      this.#sound,
       {
         onDigit: (leg, digit, durationMs) => this.#user.onDigit?.(leg, digit, durationMs),
         onOwnRtcp: (leg, packet) => this.#quality.ownRtcp(leg, packet),

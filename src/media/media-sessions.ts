@@ -1,13 +1,26 @@
+import { silentLog } from '../base/index.ts';
 import type { MediaSession, MediaSessionSpec, MediaSessionUser } from './engine.ts';
 import { LocalSession, type LocalSessionHost } from './local-session.ts';
+import { createRecordingFile } from './sound/recording-file.ts';
+import { SoundLibrary } from './sound/sound-library.ts';
+
+/** Where nothing else is said, recordings go to the disk and the only sounds are our tones. */
+export interface MediaSessionsOptions
+  extends Omit<LocalSessionHost, 'sounds' | 'createRecording'>,
+    Partial<Pick<LocalSessionHost, 'sounds' | 'createRecording'>> {}
 
 /** The sessions over a relay of this process. */
 export class MediaSessions {
   readonly #host: LocalSessionHost;
   readonly #running = new Set<LocalSession>();
 
-  constructor(host: LocalSessionHost) {
-    this.#host = host;
+  constructor(options: MediaSessionsOptions) {
+    const { clock } = options;
+    this.#host = {
+      ...options,
+      sounds: options.sounds ?? new SoundLibrary({ folder: null, clock, log: silentLog }),
+      createRecording: options.createRecording ?? createRecordingFile,
+    };
   }
 
   /** How many there are. */

@@ -7,6 +7,7 @@ import { type AgreedCodec, clockRates, isSpeech, isTelephoneEvent, payloadMap } 
 import type { MediaLeg, MediaSessionSpec } from './engine.ts';
 import type { RelayLegSpec, RelaySpec } from './relay.ts';
 import type { SenderFormat } from './sender.ts';
+import type { Playing } from './sound/player.ts';
 
 /** Packets of a phone that has not said how long it wants them, in ms (RFC 3551 §4.5). */
 const usualPtime = 20;
@@ -26,28 +27,41 @@ export interface LegPlan {
   readonly format: SenderFormat | null;
   /** Whether its phone wants to hear. */
   readonly hears: boolean;
+  /** What its phone hears instead of the other; null: nothing. */
+  readonly playing: Playing | null;
 }
 
 /** What becomes of a session. */
 export interface SessionPlan {
   readonly relay: RelaySpec;
   readonly legs: readonly [LegPlan, LegPlan | null];
+  /** Whether anything is sent or recorded that passes through samples, whether or not packets come. */
+  readonly isAtWork: boolean;
+  /** Whether packets pass through samples: what is relayed alone needs no loop. */
+  readonly isWorked: boolean;
   /** Of the samples in between, in Hz. */
   readonly sampleRate: 8000 | 16_000;
 }
 
 /** What is to be done, packet by packet, for a session to be as `spec` says. */
-export function planOf({ id, legs: [a, b], idleTimeout }: MediaSessionSpec): SessionPlan {
-  const ways = [wayFrom(a, b), b && wayFrom(b, a)] as const;
+export function planOf(spec: MediaSessionSpec): SessionPlan {
+  const { id, idleTimeout, recording = null } = spec;
+  const [a, b] = spec.legs;
+  const [toA, toB] = (spec.playing ?? [null, null]).map((playing, leg) => playable(playing, spec.legs[leg] ?? null));
+  const ways = [wayFrom(a, b, toB ?? null), b && wayFrom(b, a, toA ?? null)] as const;
+  const isAtWork = recording !== null || Boolean(toA ?? toB);
   const ownRtcp = ways.some((way) => way?.making === 'transcoded');
   const relayed = (leg: MediaLeg, way: Way): RelayLegSpec => {
     const { codecs, ptime, expected, ...rest } = leg;
-    const { payloadTypes, taken } = way;
-    return { ...rest, payloadTypes, taken, clockRates: clockRates(codecs), rtcpTaken: ownRtcp };
+    const { payloadTypes, taken, isListenedTo } = way;
+    const copied = isListenedTo || recording !== null;
+    return { ...rest, payloadTypes, taken, copied, clockRates: clockRates(codecs), rtcpTaken: ownRtcp };
   };
   return {
     relay: { id, idleTimeout, legs: [relayed(a, ways[0]), b && relayed(b, ways[1]!)] },
-    legs: [legPlan(a, ways[0], ways[1]), b && legPlan(b, ways[1]!, ways[0])],
+    legs: [legPlan(a, ways[0], ways[1], toA ?? null), b && legPlan(b, ways[1]!, ways[0], toB ?? null)],
+    isAtWork,
+    isWorked: isAtWork || ways.some((way) => way !== null && way.taken.size > 0),
     sampleRate: [a, b].some((leg) => leg && isNarrow(leg)) ? 8000 : 16_000,
   };
 }
@@ -58,11 +72,15 @@ interface Way {
   readonly taken: ReadonlySet<number>;
   readonly decoded: ReadonlySet<number>;
   readonly making: Making;
+  /** Whether it matters when the phone is heard, though its packets are relayed. */
+  readonly isListenedTo: boolean;
 }
 
-function wayFrom(from: MediaLeg, to: MediaLeg | null): Way {
+/** `playing`: what the other phone hears instead. */
+function wayFrom(from: MediaLeg, to: MediaLeg | null, playing: Playing | null): Way {
   const all = new Set(from.codecs.map(({ receivedAs }) => receivedAs));
-  if (to === null) return { payloadTypes: new Map(), taken: all, decoded: new Set(), making: 'relayed' };
+  const isListenedTo = playing?.yields ?? false;
+  if (to === null) return { payloadTypes: new Map(), taken: all, decoded: new Set(), making: 'relayed', isListenedTo };
   const shared = payloadMap(from.codecs, to.codecs);
   const events = new Set(from.codecs.filter(isTelephoneEvent).map(({ receivedAs }) => receivedAs));
   const speech = from.codecs.filter(isSpeech);
@@ -70,22 +88,28 @@ function wayFrom(from: MediaLeg, to: MediaLeg | null): Way {
   const toCoded = speechFormat(to) !== null;
   const [expected] = speech;
   const isTranscoded = toCoded && expected !== undefined && !shared.has(expected.receivedAs) && canCode(expected.name);
-  if (isTranscoded) {
+  if (isTranscoded || (playing && !playing.yields)) {
     // One stream of ours goes to the other phone, whichever codec this one sends: numbers and times of two don't mix.
-    return { payloadTypes: new Map(), taken: all, decoded: new Set(coded), making: 'transcoded' };
+    return { payloadTypes: new Map(), taken: all, decoded: new Set(coded), making: 'transcoded', isListenedTo };
   }
   const decoded = new Set(toCoded ? coded.filter((type) => !shared.has(type)) : []);
   const taken = new Set([...decoded, ...[...events].filter((type) => !shared.has(type))]);
-  return { payloadTypes: shared, taken, decoded, making: decoded.size > 0 ? 'mixed' : 'relayed' };
+  return { payloadTypes: shared, taken, decoded, making: decoded.size > 0 ? 'mixed' : 'relayed', isListenedTo };
 }
 
-function legPlan(leg: MediaLeg, own: Way, other: Way | null): LegPlan {
+/** What can be played to a leg: to one whose phone does not want to hear, or has no codec of ours, nothing. */
+function playable(playing: Playing | null, leg: MediaLeg | null): Playing | null {
+  return leg?.send && speechFormat(leg) !== null ? playing : null;
+}
+
+function legPlan(leg: MediaLeg, own: Way, other: Way | null, playing: Playing | null): LegPlan {
   return {
     codecs: leg.codecs,
     decoded: own.decoded,
     making: other?.making ?? 'relayed',
     format: speechFormat(leg),
     hears: leg.send,
+    playing,
   };
 }
 

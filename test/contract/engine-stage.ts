@@ -17,11 +17,13 @@ import {
   PlainRelay,
   type PortPair,
   type QualityReport,
+  type RecordingEvent,
   WorkerEngine,
   type WorkerProcess,
   WorkerServer,
 } from '../../src/media/index.ts';
 import type { AgreedCodec } from '../../src/sdp/index.ts';
+import { MemoryDisk } from '../support/memory-disk.ts';
 import { Phone, roundTrips } from './relay-stage.ts';
 
 /** An engine, the network that it and the phones are on, and its time, which moves only when told to. */
@@ -31,6 +33,8 @@ export interface EngineGround {
   readonly sockets: MediaSockets;
   readonly here: string;
   readonly there: (n: number) => string;
+  /** Where recordings go. */
+  readonly disk: MemoryDisk;
   /** Until all that has been sent has arrived, and what that made the engine send too. */
   readonly settle: () => Promise<void>;
 }
@@ -40,6 +44,7 @@ const jitter = { minMs: 20, maxMs: 200 };
 
 const localOverMemory = (pairs = 500): EngineGround => {
   const clock = new VirtualClock();
+  const disk = new MemoryDisk();
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
   return {
@@ -50,8 +55,10 @@ const localOverMemory = (pairs = 500): EngineGround => {
       clock,
       random,
       jitter,
+      createRecording: disk.create,
       log: silentLog,
     }),
+    disk,
     clock,
     sockets,
     here,
@@ -62,6 +69,7 @@ const localOverMemory = (pairs = 500): EngineGround => {
 
 const localOverUdp = (pairs = 50): EngineGround => {
   const clock = new VirtualClock();
+  const disk = new MemoryDisk();
   const sockets = new DgramSockets();
   const start = 30_000 + 2 * systemRandom.below(1000);
   return {
@@ -72,8 +80,10 @@ const localOverUdp = (pairs = 50): EngineGround => {
       clock,
       random: systemRandom,
       jitter,
+      createRecording: disk.create,
       log: silentLog,
     }),
+    disk,
     clock,
     sockets,
     here: '127.0.0.1',
@@ -97,6 +107,7 @@ export interface WorkerGround extends EngineGround {
 
 export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
   const clock = new VirtualClock();
+  const disk = new MemoryDisk();
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
   const lost: string[] = [];
@@ -105,7 +116,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     const [control, worker] = duplexPair();
     const heard = messagesOn(worker);
     const relay = new PlainRelay({ sockets, clock });
-    const sessions = new MediaSessions({ relay, clock, random, jitter });
+    const sessions = new MediaSessions({ relay, clock, random, jitter, createRecording: disk.create });
     const die = (): void => {
       void relay.close();
       worker.destroy();
@@ -138,6 +149,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     engine,
     started,
     lost,
+    disk,
     clock,
     sockets,
     here,
@@ -224,6 +236,8 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
       digits: [] as [LegIndex, string, number][],
       quality: [] as QualityReport[],
       oneWay: [] as OneWayFinding[],
+      recordings: [] as RecordingEvent[],
+      played: [] as LegIndex[],
     };
     const specOf = ({ a, b, spec }: Options): MediaSessionSpec => ({
       id: 'call-1',
@@ -238,6 +252,8 @@ export async function setUp<G extends EngineGround>(ground: G, options: Options 
       onLost: (reason) => heard.lost.push(reason),
       onQuality: (report) => heard.quality.push(report),
       onOneWay: (finding) => heard.oneWay.push(finding),
+      onRecording: (event) => heard.recordings.push(event),
+      onPlayed: (leg) => heard.played.push(leg),
       onDigit: (...key) => heard.digits.push(key),
     });
     await ground.settle();

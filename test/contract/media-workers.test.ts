@@ -1,4 +1,9 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { stereoHeader } from '../../src/media/sound/wav-header.ts';
+import { channelsOf } from '../support/memory-disk.ts';
 import { codec, setUp, workersOverMemory } from './engine-stage.ts';
 
 /** The pairs of two calls: with two workers, each call's are with another. */
@@ -179,5 +184,22 @@ describe('media workers', () => {
     await settle();
     expect(engine.lease(here)).toBeNull();
     await engine.close();
+  });
+
+  test('the recording of a worker that dies is closed by the control process', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'recordings-'));
+    try {
+      const file = join(folder, 'a.wav');
+      await using stage = await setUp(workersOverMemory(500, 1), { spec: { recording: { file, paused: false } } });
+      // What it had written, its last sample in part.
+      await writeFile(`${file}.part`, Buffer.concat([stereoHeader(8000, 0), new Uint8Array(4 * 4000 + 3)]));
+      stage.started[0]!.die();
+      await stage.settle();
+      const { recordings } = await stage.finish(stage.session);
+      expect(recordings).toMatchObject([{ file, durationMs: 500, status: 'repaired' }]);
+      expect(channelsOf(await readFile(file)).left).toHaveLength(4000);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

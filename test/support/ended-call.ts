@@ -46,6 +46,7 @@ export function endedCall(facts: Partial<EndedCall> = {}): EndedCall {
     codec: 'PCMU',
     ending: hungUp,
     media: { caller: media, callee: media },
+    recording: null,
     ...facts,
   };
 }

@@ -2,7 +2,13 @@ import { configSchema } from '../../src/app/config-schema.ts';
 import { Exchange } from '../../src/app/exchange.ts';
 import { advertiseFor } from '../../src/app/own-address.ts';
 import { type Log, randomToken, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
-import { LocalEngine, type MemoryNetwork as MediaNetwork, MemorySockets, PlainRelay } from '../../src/media/index.ts';
+import {
+  LocalEngine,
+  type MemoryNetwork as MediaNetwork,
+  MemorySockets,
+  PlainRelay,
+  SoundLibrary,
+} from '../../src/media/index.ts';
 import type { PbxEvent } from '../../src/pbx/events/index.ts';
 import { type Cdr, cdrOf } from '../../src/pbx/records/index.ts';
 import type { Binding, BindingStore } from '../../src/pbx/registrar/index.ts';
@@ -16,6 +22,7 @@ import {
   type StreamLimits,
   type TransportName,
 } from '../../src/sip/transport/index.ts';
+import { MemoryDisk } from '../support/memory-disk.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
 
 export const exchangeIp = '10.0.0.1';
@@ -59,6 +66,8 @@ export class World implements AsyncDisposable {
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
   readonly sockets: MemorySockets;
+  /** Where recordings go. */
+  readonly disk = new MemoryDisk();
   readonly media: LocalEngine;
   readonly exchange: Exchange;
   /** Everything that happened, in order. */
@@ -86,6 +95,8 @@ export class World implements AsyncDisposable {
       clock: this.clock,
       random: this.random,
       log,
+      sounds: new SoundLibrary({ folder: settings.media.prompts, clock: this.clock, log }),
+      createRecording: this.disk.create,
     });
     const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>

@@ -1,5 +1,14 @@
 const frameMs = 20;
 
+/** What a leg is to hear: plain data. */
+export interface Playing {
+  /** The name of a sound file or of a tone. */
+  readonly source: string;
+  readonly repeat: boolean;
+  /** Whether it gives way whenever the other leg is heard. */
+  readonly yields?: boolean;
+}
+
 /** Plays a sound to one leg, 20 ms a tick. */
 export class Player {
   readonly #frame: Int16Array;

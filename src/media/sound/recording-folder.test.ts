@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFile,
   mkdir,
@@ -12,13 +14,14 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { channelsOf } from '../../../test/support/memory-disk.ts';
 import { type Log, silentLog, VirtualClock } from '../../base/index.ts';
 import { Recorder, type RecordingSummary } from './recorder.ts';
 import { type CreateRecordingFile, createRecordingFile } from './recording-file.ts';
-import { RecordingFolder, recordingPath, repairRecording } from './recording-folder.ts';
+import { RecordingFolder, recordingPath, repairRecording, summaryOfLeft } from './recording-folder.ts';
 
 let base = '';
 let folder = '';
@@ -117,6 +120,18 @@ test.each(['../abcdefghijklmnopqrstuvw', 'short', `${callId}a`, 'abcdefghijklm/o
 );
 
 describe('what a dead process has left', () => {
+  test('is all but the last second, after a kill in the middle of it', async () => {
+    const file = recordingPath(folder, callId, clock.wall());
+    const program = fileURLToPath(new URL('../../../test/support/record-until-killed.ts', import.meta.url));
+    const child = spawn(process.execPath, [program, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(await setUp().recordings.repair()).toEqual([{ file, durationMs: 3000 }]);
+    const { left, right } = channelsOf(await readFile(file));
+    expect([left, right]).toEqual([new Int16Array(24_000).fill(3), new Int16Array(24_000).fill(4)]);
+  });
+
   test('gets right sizes and its name, and loses the sample that is cut', async () => {
     const file = recordingPath(folder, callId, clock.wall());
     await leave(file, 3);
@@ -171,11 +186,40 @@ describe('what a dead process has left', () => {
     await leave(file, 1);
     expect(await repairRecording(file)).toBe(1000);
     await expect(repairRecording(file)).rejects.toThrow('ENOENT');
+    await leave(recordingPath(folder, callId, 0, 2), 2);
+    const summary = { pausedMs: 0, reason: 'what recorded it has died' };
+    const second = recordingPath(folder, callId, 0, 2);
+    expect(await summaryOfLeft(second)).toEqual({ ...summary, file: second, durationMs: 2000, status: 'repaired' });
+    expect(await summaryOfLeft(second)).toEqual({ ...summary, file: second, durationMs: 0, status: 'failed' });
   });
 
   test('is nothing where there is no folder', async () => {
     expect(await setUp().recordings.repair()).toEqual([]);
   });
+});
+
+test('a folder is tended: repaired at once, and what has become too old goes within the hour', async () => {
+  const file = recordingPath(folder, callId, clock.wall());
+  const time = new VirtualClock();
+  await leave(file, 1);
+  const { recordings } = setUp(1);
+  using _tended = await recordings.tend(time);
+  expect(await readdir(dirname(file))).toEqual([`${callId}.wav`]);
+  time.advance(38 * 3_600_000);
+  const gone = async () => (await readdir(folder)).length === 0;
+  await expect.poll(gone).toBe(true);
+});
+
+test('a folder that cannot be read is told of, and stops nothing', async () => {
+  await put(folder);
+  const { logged, recordings } = setUp();
+  const time = new VirtualClock();
+  (await recordings.tend(time))[Symbol.dispose]();
+  expect(logged).toEqual([
+    'error: recordings cannot be looked through',
+    'warning: old recordings could not be deleted',
+  ]);
+  expect(time.pending).toBe(0);
 });
 
 describe('old recordings', () => {

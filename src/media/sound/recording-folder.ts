@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isoTime, type Log } from '../../base/index.ts';
+import { type Clock, every, isoTime, type Log } from '../../base/index.ts';
+import type { RecordingSummary } from './recorder.ts';
 import { exists, unfinished, writeAll } from './recording-file.ts';
 import { rateOfStereo, stereoHeader, stereoSample, wavHeaderSize } from './wav-header.ts';
 
@@ -15,6 +16,7 @@ const dayPattern = /^\d{4}-\d\d-\d\d$/;
 const filePattern = /^[a-z2-7]{26}(-\d{1,4})?\.wav(\.part)?$/;
 
 const dayMs = 86_400_000;
+const hourMs = 3_600_000;
 
 /**
  * The folder of recordings: `<day>/<call_id>.wav`, the day in UTC. Several exchanges may not share one, for each would
@@ -30,6 +32,14 @@ export class RecordingFolder {
     this.#path = path;
     this.#retentionDays = retentionDays;
     this.#log = log;
+  }
+
+  /** Repairs and deletes, and goes on deleting every hour until what it resolves to is disposed. Never rejects. */
+  async tend(clock: Clock): Promise<Disposable> {
+    await this.repair().catch((error) => this.#log.error('recordings cannot be looked through', { error }));
+    await this.deleteOld(clock.wall());
+    const timer = every(clock, hourMs, () => void this.deleteOld(clock.wall()));
+    return { [Symbol.dispose]: () => timer.cancel() };
   }
 
   /**
@@ -125,6 +135,17 @@ export async function repairRecording(file: string): Promise<number | null> {
   if (await exists(file)) throw new Error(`there is a file already: ${file}`);
   await rename(part, file);
   return durationMs;
+}
+
+/** What has become of the recording that is to stand at `file`, whose writer has died: repaired where it can be. Never rejects. */
+export async function summaryOfLeft(file: string): Promise<RecordingSummary> {
+  const summary = { file, durationMs: 0, pausedMs: 0, status: 'failed', reason: 'what recorded it has died' } as const;
+  try {
+    const durationMs = await repairRecording(file);
+    return durationMs === null ? summary : { ...summary, durationMs, status: 'repaired' };
+  } catch {
+    return summary;
+  }
 }
 
 /** Cuts off a torn sample and writes the right sizes; null where there are no samples. */

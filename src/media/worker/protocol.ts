@@ -12,6 +12,8 @@ export const userEvents: { readonly [Event in keyof MediaSessionUser]-?: true } 
   onLost: true,
   onQuality: true,
   onOneWay: true,
+  onRecording: true,
+  onPlayed: true,
 };
 
 /** A call of a session's user. */

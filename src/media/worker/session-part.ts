@@ -1,5 +1,6 @@
 import type { MediaSessionSpec, MediaSummary } from '../engine.ts';
 import { type LegCounters, type LegIndex, noCounters } from '../relay.ts';
+import { summaryOfLeft } from '../sound/recording-folder.ts';
 import type { UserEvent } from './protocol.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -24,6 +25,8 @@ export class SessionPart {
   readonly #number: number;
   #counters: readonly [LegCounters, LegCounters] = [noCounters, noCounters];
   #lost = false;
+  /** What it records. */
+  readonly #files = new Set<string>();
   #done: ((summary: MediaSummary) => void) | null = null;
 
   constructor(link: WorkerLink, spec: MediaSessionSpec, numbers: PartNumbers, user: PartUser) {
@@ -31,6 +34,7 @@ export class SessionPart {
     this.#numbers = numbers;
     this.#user = user;
     this.#number = numbers.begin(this);
+    if (spec.recording) this.#files.add(spec.recording.file);
     link.send({ type: 'start', session: this.#number, spec });
   }
 
@@ -40,6 +44,7 @@ export class SessionPart {
   }
 
   update(spec: MediaSessionSpec): void {
+    if (spec.recording) this.#files.add(spec.recording.file);
     if (!this.#lost) this.link.send({ type: 'update', session: this.#number, spec });
   }
 
@@ -47,10 +52,10 @@ export class SessionPart {
     this.link.send({ type: 'digit', session: this.#number, leg, digit, durationMs });
   }
 
-  /** A worker that has died tells no more than it has told. */
+  /** A worker that has died tells no more than it has told; what it has recorded is closed for it. */
   end(done: (summary: MediaSummary) => void): void {
     this.#done = done;
-    if (this.#lost) this.onEnded(this.#lastKnown());
+    if (this.#lost) this.#endLost();
     else this.link.send({ type: 'end', session: this.#number });
   }
 
@@ -71,17 +76,17 @@ export class SessionPart {
 
   onDown(reason: string): void {
     this.#lost = true;
-    if (this.#done) this.onEnded(this.#lastKnown());
+    if (this.#done) this.#endLost();
     else this.#user.onDown(reason);
   }
 
-  #lastKnown(): MediaSummary {
+  #endLost(): void {
     const [a, b] = this.#counters;
-    return {
-      legs: [
-        { counters: a, quality: null },
-        { counters: b, quality: null },
-      ],
-    };
+    const legs = [
+      { counters: a, quality: null },
+      { counters: b, quality: null },
+    ] as const;
+    if (this.#files.size === 0) return this.onEnded({ legs, recordings: [] });
+    void Promise.all([...this.#files].map(summaryOfLeft)).then((recordings) => this.onEnded({ legs, recordings }));
   }
 }

@@ -1,5 +1,6 @@
 import type { MediaLeg, MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from '../engine.ts';
 import { addCounters, type LegCounters, type LegIndex, noCounters, type PortPair } from '../relay.ts';
+import type { RecordingSummary } from '../sound/recorder.ts';
 import type { UserEvent } from './protocol.ts';
 import { type PartNumbers, type PartUser, SessionPart } from './session-part.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -33,6 +34,7 @@ export class WorkerSession implements MediaSession {
   #leases: readonly Lease[] = [];
   /** What was counted before the legs came to other workers. */
   #before: readonly [LegCounters, LegCounters] = [noCounters, noCounters];
+  #recordings: readonly RecordingSummary[] = [];
   #final: MediaSummary | null = null;
   #ending = false;
   #lost = false;
@@ -151,23 +153,25 @@ export class WorkerSession implements MediaSession {
     this.#parts = null;
     endParts(parts, (summaries) => {
       this.#release(bridge);
-      const { legs } = this.#summary(summaries);
+      const { legs, recordings } = this.#summary(summaries);
       this.#before = [legs[0].counters, legs[1].counters];
+      this.#recordings = recordings;
     });
   }
 
   #summary(summaries: readonly MediaSummary[]): MediaSummary {
     const [first, second = first] = summaries;
     const [a, b] = this.#before;
+    const recordings = this.#recordings;
     if (!first || !second) {
       const legs = [
         { counters: a, quality: null },
         { counters: b, quality: null },
       ] as const;
-      return { legs };
+      return { legs, recordings };
     }
     return {
-      ...first,
+      recordings: [...recordings, ...first.recordings],
       legs: [
         { ...first.legs[0], counters: addCounters(a, first.legs[0].counters) },
         { ...second.legs[1], counters: addCounters(b, second.legs[1].counters) },
@@ -241,7 +245,7 @@ function halves(spec: MediaSessionSpec, { first, second }: Bridge): readonly [Me
   };
   return [
     { ...spec, legs: [a, beyond] },
-    { ...spec, id: `${spec.id}/2`, legs: [before, b], idleTimeout: null },
+    { id: `${spec.id}/2`, legs: [before, b], idleTimeout: null, answered: spec.answered },
   ];
 }
 
