@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import { type Address, type Clock, formatAddress, type Log, SystemClock, systemRandom } from '../base/index.ts';
 import { HttpServer, type Readiness } from '../http/index.ts';
-import type { MediaEngine } from '../media/index.ts';
+import { type MediaEngine, RecordingFolder } from '../media/index.ts';
 import {
   CdrWriter,
   HttpPoster,
@@ -78,6 +78,14 @@ export async function compose({
   const random = systemRandom;
   opened.defer(() => store.close());
 
+  const recordings = { ...config.recording, directory: resolve(config.recording.directory) };
+  const folder = new RecordingFolder(
+    recordings.directory,
+    recordings.retention_days,
+    log.child({ logger: 'recording' }),
+  );
+  opened.use(await folder.tend(clock));
+
   const workers = mediaWorkers(config, {
     clock,
     random,
@@ -88,7 +96,7 @@ export async function compose({
   const media = opened.adopt(workers, (engine) => engine.close());
   const transports = transportsOf(config, clock, log);
   const exchange: Exchange = new Exchange({
-    config,
+    config: { ...config, recording: recordings },
     version,
     clock,
     random,

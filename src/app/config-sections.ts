@@ -116,6 +116,11 @@ const extension = z.strictObject({
   password: line.min(1).describe('What the phone proves to know').meta(secret),
   display_name: line.nullable().default(null).describe('Name shown to those who are called'),
   srtp: srtp.nullable().default(null).describe('Instead of media.srtp, for this extension'),
+  recording: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe('Whether its calls are recorded, instead of recording.enabled; false wins where the two sides differ'),
 });
 
 const media = z
@@ -157,14 +162,21 @@ const media = z
       .describe('What carries packets: auto (the native relay where it is built) or plain'),
     srtp: srtp.default('optional').describe('Encrypted media (SRTP): off, optional or required'),
     dscp: z.int().min(0).max(63).default(46).describe('Mark of media packets for routers (46 = expedited forwarding)'),
-    prompts: path.nullable().default(null).describe('Folder of sound files'),
+    prompts: path
+      .nullable()
+      .default(null)
+      .describe(
+        'Folder of sound files (WAV, or µ-law as .ulaw); moh.wav is heard on hold, ringback.wav while it rings',
+      ),
   })
   .prefault({});
 
 const recording = z
   .strictObject({
-    enabled: z.boolean().default(false).describe('Whether calls are recorded'),
-    directory: path.default('./recordings').describe('Where recordings go'),
+    enabled: z.boolean().default(false).describe('Whether calls are recorded, from their answer on'),
+    directory: path
+      .default('./recordings')
+      .describe('Where recordings go: a folder of this exchange alone, with one below it for each day'),
     retention_days: z.int().min(0).max(36_500).default(90).describe('Older ones are deleted; 0 = never'),
   })
   .prefault({});

@@ -30,8 +30,6 @@ const portsPerCall = 4;
 
 /** The keys that this release accepts but does not yet act on, as one reads them from a configuration. */
 const unbuiltKeys: readonly (readonly [key: string, what: string, read: (config: Config) => unknown])[] = [
-  ['media.prompts', 'playing sound files is', ({ media }) => media.prompts],
-  ['recording', 'recording is', ({ recording }) => recording],
   ['monitoring.scrape_interval', 'costly gauges are', ({ monitoring }) => monitoring.scrape_interval],
   ['api.allow', 'the REST API is', ({ api }) => api.allow],
   ['api.tls', 'the REST API is', ({ api }) => api.tls],

@@ -81,8 +81,8 @@ describe('the file', () => {
     const yaml =
       'extensions:\n  - { number: 0100, password: 1e3, display_name: true }\n  - { number: 1002, password: 12.50 }';
     expect(config({ yaml }).extensions).toEqual([
-      { number: '0100', password: '1e3', display_name: 'true', srtp: null },
-      { number: '1002', password: '12.50', display_name: null, srtp: null },
+      { number: '0100', password: '1e3', display_name: 'true', srtp: null, recording: null },
+      { number: '1002', password: '12.50', display_name: null, srtp: null, recording: null },
     ]);
   });
 
@@ -399,8 +399,6 @@ describe('warnings', () => {
     ['api: { insecure: true }', 'api.insecure is true'],
     ['media: { port_pool: { start: 10000, end: 10040 } }', 'room for 10 calls only'],
     ['cdr: { filename_pattern: cdr-%Y-%m.jsonl }', 'cdr.retention_days has no effect'],
-    ['media: { prompts: ./sounds }', 'media.prompts has no effect'],
-    ['recording: { enabled: true }', 'recording has no effect'],
     ['monitoring: { scrape_interval: 60 }', 'monitoring.scrape_interval has no effect'],
     ['hep: { server: "homer:9060" }', 'hep has no effect'],
     ['storage: { url: "postgres://s3cret@db/pbx" }', 'PostgreSQL is not built yet'],
@@ -413,7 +411,7 @@ describe('warnings', () => {
   test('a key set to its default is not warned of', () => {
     expect(
       warnings({
-        yaml: 'media: { workers: auto, jitter_buffer: { min_ms: 20 }, srtp: "off" }\nrecording: { enabled: false }',
+        yaml: 'media: { workers: auto, jitter_buffer: { min_ms: 20 }, srtp: "off" }',
       }),
     ).toEqual([]);
   });

@@ -3,11 +3,12 @@ import { silentLog, VirtualClock } from '../base/index.ts';
 import { drain } from './drain.ts';
 
 /** Calls that end only when told to, and dialogs that end with them. */
-function stage() {
+function stage(recordsAtOnce = true) {
   const clock = new VirtualClock();
   const hurry = new AbortController();
   let active = 1;
   let ended = () => {};
+  const recorded = Promise.withResolvers<void>();
   const said: string[] = [];
   const calls = {
     get active() {
@@ -17,6 +18,7 @@ function stage() {
       new Promise<void>((resolve) => {
         ended = resolve;
       }),
+    recorded: () => recorded.promise,
     shutDown: () => {
       said.push(`shut down at ${clock.now()}`);
       active = 0;
@@ -37,7 +39,9 @@ function stage() {
     end: () => {
       active = 0;
       ended();
+      if (recordsAtOnce) recorded.resolve();
     },
+    recorded: recorded.resolve,
   };
 }
 
@@ -51,7 +55,8 @@ test('live calls may end by themselves, and none is ended then', async () => {
 });
 
 test('calls that are still live after the time are ended', async () => {
-  const { clock, done, said } = stage();
+  const { clock, done, said, recorded } = stage();
+  recorded();
   clock.advance(24_999);
   await Promise.resolve();
   expect(said).toEqual([]);
@@ -66,3 +71,26 @@ test('in a hurry they are ended at once', async () => {
   await done;
   expect(said).toEqual(['shut down at 0', 'watchers told']);
 });
+
+test('a call that has ended is waited for until it has its record, but not for ever', async () => {
+  const { clock, done, end, recorded } = stage(false);
+  let over = false;
+  void done.then(() => {
+    over = true;
+  });
+  end();
+  await settled();
+  expect(over).toBe(false);
+  recorded();
+  await done;
+  expect(clock.pending).toBe(0);
+
+  const late = stage(false);
+  late.end();
+  await settled();
+  late.clock.advance(6000);
+  await late.done;
+});
+
+/** Lets promises that are kept be heard of. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));

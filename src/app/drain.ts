@@ -5,8 +5,11 @@ import type { UserAgent } from '../sip/ua/index.ts';
 /** How long phones may take to confirm the BYE of a call or the end of a subscription, in ms. */
 const farewell = 2000;
 
+/** How long the last recordings and figures of media may take, in ms: a little more than a disk that does not answer is given. */
+const records = 6000;
+
 export interface DrainOptions {
-  readonly calls: Pick<CallService, 'drain' | 'shutDown' | 'active'>;
+  readonly calls: Pick<CallService, 'drain' | 'shutDown' | 'active' | 'recorded'>;
   readonly notifier: { shutDown(): void };
   readonly userAgent: Pick<UserAgent, 'dialogs'>;
   readonly clock: Clock;
@@ -19,9 +22,15 @@ export interface DrainOptions {
 
 /**
  * Takes no new calls, lets the live ones end by themselves for a while, then ends them and all subscriptions, and waits
- * until the phones have heard it.
+ * until the phones have heard it and every call has its record.
  */
-export async function drain({ calls, notifier, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
+export async function drain(options: DrainOptions): Promise<void> {
+  await endCalls(options);
+  const { calls, clock, hurry } = options;
+  await within(clock, records, hurry, () => calls.recorded());
+}
+
+async function endCalls({ calls, notifier, userAgent, clock, log, timeoutMs, hurry }: DrainOptions): Promise<void> {
   log.info('draining', { active_calls: calls.active, timeout_s: timeoutMs / 1000 });
   const idle = calls.drain();
   await within(clock, timeoutMs, hurry, () => idle);

@@ -35,7 +35,7 @@ import { srtpPolicyOf } from './srtp-policy.ts';
 
 /** What an exchange is made of; all of it may be real, or in memory for a test. */
 export interface ExchangeParts {
-  readonly config: Pick<Config, 'sip' | 'registrar' | 'media' | 'extensions' | 'security'>;
+  readonly config: Pick<Config, 'sip' | 'registrar' | 'media' | 'recording' | 'extensions' | 'security'>;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -105,10 +105,11 @@ export class Exchange {
     this.directory = new Directory({
       realm: sip.realm,
       domains: sip.domains,
-      extensions: config.extensions.map(({ number, password, display_name: displayName }) => ({
+      extensions: config.extensions.map(({ number, password, display_name: displayName, recording }) => ({
         number,
         password,
         displayName,
+        recording,
       })),
       store: parts.extensions,
       secretsFor: (user, password) => digestSecrets(user, sip.realm, password),
@@ -161,6 +162,13 @@ export class Exchange {
         .filter(({ name, clockRate, channels }) => canCode(name, clockRate, channels))
         .map(({ name }) => name.toLowerCase()),
       srtpPolicy: srtpPolicyOf(config, log.child({ logger: 'call' })),
+      recordings: {
+        folder: config.recording.directory,
+        areWanted: (...extensions) => {
+          const wishes = extensions.map((number) => this.directory.extension(number)?.recording ?? null);
+          return !wishes.includes(false) && (config.recording.enabled || wishes.includes(true));
+        },
+      },
       mediaAddress: mediaAddressFor(config),
       displayName: (extension) => this.directory.extension(extension)?.displayName ?? null,
       assertedIdentity: ({ extension: user, displayName, anonymous }, flow) => {

@@ -162,3 +162,19 @@ test("Node's own metrics are on the page, and two exchanges in one process don't
   expect(await samples(other)).not.toHaveProperty(['sip_requests_total{method="INVITE"}']);
   expect((await one.page()).contentType).toMatch(/^text\/plain; version=0\.0\.4/);
 });
+
+test('recordings are counted by what they have come to, and while they go on', async () => {
+  const metrics = setUp();
+  const call = endedCall();
+  const recording = { path: '/recordings/a.wav', durationMs: 1000, pausedMs: 0, reason: null } as const;
+  for (let i = 0; i < 4; i++) metrics.handle({ type: 'recording.started', at: 0, call, path: recording.path });
+  metrics.handle({ type: 'recording.failed', at: 0, call, path: recording.path, reason: 'disk full' });
+  for (const status of ['complete', 'complete', 'failed'] as const) {
+    metrics.handle({ type: 'recording.ended', at: 0, call, recording: { ...recording, status } });
+  }
+  expect(await samples(metrics)).toMatchObject({
+    recordings_active: 1,
+    'recordings_total{status="complete"}': 2,
+    'recordings_total{status="failed"}': 1,
+  });
+});

@@ -61,6 +61,8 @@ export class Metrics {
   readonly #oneWay = new Map<string, number>();
   #totalCalls = 0;
   #sessionsExpired = 0;
+  readonly #recordings = new Map<string, number>();
+  #recordingsActive = 0;
 
   /** `processMetrics` false leaves out Node's own, which watch the whole process. */
   constructor(sources: MetricsSources, { processMetrics = true }: { readonly processMetrics?: boolean } = {}) {
@@ -200,6 +202,8 @@ export class Metrics {
       ['reason'],
       () => this.#oneWay,
     );
+    this.#gauge('recordings_active', 'Recordings begun and not ended', () => this.#recordingsActive);
+    this.#labelled('recordings_total', 'Recordings ended, by status', ['status'], () => this.#recordings);
     this.#counter('webhook_requests_total', 'Webhook requests sent', () => sources.webhooks().requests);
     this.#counter('webhook_failures_total', 'Webhook requests without a 2xx answer', () => sources.webhooks().failures);
     this.#counter('webhook_dropped_total', 'Webhooks given up for their age', () => sources.webhooks().dropped);
@@ -219,6 +223,11 @@ export class Metrics {
       this.#quality(event.callee);
     }
     if (event.type === 'call.one_way_audio') count(this.#oneWay, event.audio.reason);
+    if (event.type === 'recording.started') this.#recordingsActive++;
+    if (event.type === 'recording.ended') {
+      this.#recordingsActive--;
+      count(this.#recordings, event.recording.status);
+    }
     if (event.type !== 'call.ended') return;
     const { answeredAt, durationMs, ending, setupMs } = event.call;
     this.#totalCalls++;

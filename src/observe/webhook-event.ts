@@ -1,6 +1,6 @@
 import { isoTime, type Random, randomToken } from '../base/index.ts';
 import type { BanFacts, CallFacts, PbxEvent, RegistrationFacts } from '../pbx/events/index.ts';
-import { cdrOf } from '../pbx/records/index.ts';
+import { cdrOf, recordingOf } from '../pbx/records/index.ts';
 
 type UntoldType = 'leg.changed' | 'media.worker_lost' | 'call.quality';
 
@@ -64,6 +64,14 @@ function dataOf(event: ToldEvent): object {
     }
     case 'call.ended':
       return cdrOf(event.call);
+    case 'recording.started':
+      return { ...factsOf(event.call), path: event.path };
+    case 'recording.failed':
+      return { ...factsOf(event.call), path: event.path, reason: event.reason };
+    case 'recording.ended': {
+      const { recording } = event;
+      return { ...factsOf(event.call), ...recordingOf(recording), reason: recording.reason };
+    }
     case 'registration.added':
       return registrationOf(event.registration);
     case 'registration.removed':

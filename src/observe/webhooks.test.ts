@@ -175,6 +175,24 @@ describe('a webhook', () => {
     });
   });
 
+  test('of a recording tells where it is and what it has come to', async () => {
+    const { posts, webhooks } = setUp();
+    await webhooks.start();
+    const at = 1_736_071_204_000;
+    const call = endedCall({ callId: 'c1' });
+    const path = '/recordings/2025-01-05/c1.wav';
+    webhooks.handle({ type: 'recording.failed', at, call, path, reason: 'disk full' });
+    await settled();
+    await posts[0]?.answer(200);
+    const recording = { path, durationMs: 12_300, pausedMs: 0, status: 'failed', reason: 'disk full' } as const;
+    webhooks.handle({ type: 'recording.ended', at, call, recording });
+    await settled();
+    expect(posts.map(({ body }) => JSON.parse(body))).toMatchObject([
+      { type: 'recording.failed', data: { call_id: 'c1', caller: '1001', path, reason: 'disk full' } },
+      { type: 'recording.ended', data: { call_id: 'c1', path, duration: 12, status: 'failed', reason: 'disk full' } },
+    ]);
+  });
+
   test('of a ban tells of whom, for what and until when', async () => {
     const { posts, webhooks } = setUp();
     await webhooks.start();

@@ -44,14 +44,14 @@ export class CallBook {
   }
 
   hear(event: PbxEvent): void {
-    if (!('call' in event)) return;
+    if (!('call' in event) || event.type.startsWith('recording.')) return;
     const story = this.#calls.get(event.call.callId) ?? [];
     const last = story.at(-1);
     if (event.type === 'call.quality' || event.type === 'call.one_way_audio') {
       if (last?.type !== 'call.answered') this.#accuse(`${event.type} follows ${last?.type} in ${event.call.callId}`);
       return;
     }
-    const at = order.indexOf(event.type);
+    const at = order.indexOf(event.type as (typeof order)[number]);
     if (last && order.indexOf(last.type as (typeof order)[number]) >= at) {
       this.#accuse(`${event.type} follows ${last.type} in call ${event.call.callId}`);
     }

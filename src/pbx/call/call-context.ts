@@ -31,6 +31,12 @@ export interface CallContext {
   readonly transcodable: readonly string[];
   /** Whether the media of this extension's phone on `flow` is to be encrypted. */
   srtpPolicy(extension: string, flow: Pick<Flow, 'secure' | 'transport'>): SrtpPolicy;
+  readonly recordings: {
+    /** Where they go. */
+    readonly folder: string;
+    /** Whether a call between these two is recorded without anybody asking for it. */
+    areWanted(caller: string, callee: string): boolean;
+  };
   /** The address for media that the peer of `flow` is told. */
   mediaAddress(flow: Pick<Flow, 'local' | 'remote'>): string;
   /** The name of an extension, null where it has none. */

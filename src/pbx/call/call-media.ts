@@ -1,5 +1,14 @@
 import { formatAddress } from '../../base/index.ts';
-import type { LegSummary, MediaSession, MediaSessionSpec, OneWayFinding, QualityReport } from '../../media/index.ts';
+import type {
+  LegSummary,
+  MediaSession,
+  MediaSessionSpec,
+  OneWayFinding,
+  QualityReport,
+  RecordingEvent,
+  RecordingOrder,
+  RecordingSummary,
+} from '../../media/index.ts';
 import type { LegMedia, OneWayAudio } from '../events/index.ts';
 import type { CallContext } from './call-context.ts';
 import type { KeyPress } from './key-press.ts';
@@ -18,6 +27,7 @@ export interface CallMediaUser {
   onQuality(report: QualityReport): void;
   /** A phone is not heard though it should be. */
   onOneWay(audio: OneWayAudio): void;
+  onRecording(event: RecordingEvent): void;
 }
 
 const unmeasured: LegMedia = {
@@ -34,6 +44,10 @@ const unmeasured: LegMedia = {
   codec: null,
 };
 
+/** What is heard on hold, and while somebody else's phone rings. */
+const onHold = { source: 'moh', repeat: true, yields: true } as const;
+const ringing = { source: 'ringback', repeat: true } as const;
+
 /** The audio of one call, from the first early media to the end, whichever branches it came from. */
 export class CallMedia {
   readonly #context: CallContext;
@@ -41,6 +55,9 @@ export class CallMedia {
   readonly #user: CallMediaUser;
   #session: MediaSession | null = null;
   #answered = false;
+  /** What the session was told last. */
+  #spec: MediaSessionSpec | null = null;
+  #recording: RecordingOrder | null = null;
 
   constructor(context: CallContext, callId: string, user: CallMediaUser) {
     this.#context = context;
@@ -65,12 +82,35 @@ export class CallMedia {
   connect(caller: Leg, callee: Leg, answered: boolean): void {
     const { rtpTimeout } = this.#context.limits;
     const watched = answered && rtpTimeout > 0 && !caller.onHold && !callee.onHold;
-    const spec: MediaSessionSpec = {
+    this.#tell({
       id: this.#callId,
       legs: [caller.media, callee.media],
       idleTimeout: watched ? rtpTimeout : null,
       answered: this.#answered,
-    };
+      recording: answered ? this.#recording : null,
+      playing: answered ? [callee.holds ? onHold : null, caller.holds ? onHold : null] : [null, null],
+    });
+  }
+
+  /** Lets a caller that waits hear that a phone rings. */
+  ringBack(caller: Leg): void {
+    this.#tell({
+      id: this.#callId,
+      legs: [caller.media, null],
+      idleTimeout: null,
+      answered: false,
+      playing: [ringing, null],
+    });
+  }
+
+  /** What is to be recorded from now on, or from the answer on. */
+  record(order: RecordingOrder): void {
+    this.#recording = order;
+    if (this.#spec) this.#tell({ ...this.#spec, recording: order });
+  }
+
+  #tell(spec: MediaSessionSpec): void {
+    this.#spec = spec;
     if (this.#session) this.#session.update(spec);
     else this.#session = this.#start(spec);
   }
@@ -82,6 +122,7 @@ export class CallMedia {
       onDigit: (leg, digit, durationMs) => this.#user.onKey(leg === 0 ? 'caller' : 'callee', { digit, durationMs }),
       onQuality: (report) => this.#user.onQuality(report),
       onOneWay: (finding) => this.#user.onOneWay(audioOf(finding)),
+      onRecording: (event) => this.#user.onRecording(event),
     });
   }
 
@@ -92,12 +133,12 @@ export class CallMedia {
     return true;
   }
 
-  /** Ends the relaying and tells what was counted of the caller and of the callee. */
-  end(done: (caller: LegMedia, callee: LegMedia) => void): void {
+  /** Ends the relaying and tells what was counted of the caller and of the callee, and what was recorded. */
+  end(done: (caller: LegMedia, callee: LegMedia, recordings: readonly RecordingSummary[]) => void): void {
     const session = this.#session;
     this.#session = null;
-    if (session) session.end(({ legs: [caller, callee] }) => done(measured(caller), measured(callee)));
-    else done(unmeasured, unmeasured);
+    if (!session) return done(unmeasured, unmeasured, []);
+    session.end(({ legs: [caller, callee], recordings }) => done(measured(caller), measured(callee), recordings));
   }
 }
 

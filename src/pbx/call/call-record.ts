@@ -80,7 +80,12 @@ export class CallRecord {
   }
 
   /** `callee` is the phone that answered, else the first that was called; `codec` that of the caller's leg. */
-  ended(ending: Ending, callee: CalledPhone | null, codec: string | null, media: EndedCall['media']): void {
+  ended(
+    ending: Ending,
+    callee: CalledPhone | null,
+    codec: string | null,
+    media: Pick<EndedCall, 'media' | 'recording'>,
+  ): void {
     const { clock, events } = this.#context;
     const now = clock.now();
     const call: EndedCall = {
@@ -95,7 +100,7 @@ export class CallRecord {
       billMs: this.#answeredAt ? now - this.#answeredAt.monotonic : 0,
       codec: this.#answeredAt ? codec : null,
       ending,
-      media,
+      ...media,
     };
     events.publish({ type: 'call.ended', at: call.endedAt, call });
     const { status, reason, party: by, sipStatus: sip_status, text } = ending;

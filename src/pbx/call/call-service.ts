@@ -26,6 +26,8 @@ const retryAfter = '5';
 export class CallService {
   readonly #options: CallServiceOptions;
   readonly #calls = new Map<string, Call>();
+  /** Those whose record has not been told, the live ones among them. */
+  readonly #unrecorded = new Set<Call>();
   readonly #others: Calls = {
     open: (facts) => this.#open(facts),
     find: (dialog) => this.#find(dialog),
@@ -33,6 +35,7 @@ export class CallService {
   };
   #draining = false;
   #onIdle: (() => void) | null = null;
+  #onRecorded: (() => void) | null = null;
 
   constructor(options: CallServiceOptions) {
     this.#options = options;
@@ -66,6 +69,29 @@ export class CallService {
     });
   }
 
+  /** Resolves when the record of every call has been told. */
+  recorded(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRecorded = resolve;
+      if (this.#unrecorded.size === 0) resolve();
+    });
+  }
+
+  /** Begins to record a call; false where it has not been answered, or is recorded already. */
+  record(callId: string): boolean {
+    return this.#calls.get(callId)?.startRecording() ?? false;
+  }
+
+  /** Leaves out what is said from now on; false where nothing is recorded. */
+  pauseRecording(callId: string): boolean {
+    return this.#calls.get(callId)?.pauseRecording(true) ?? false;
+  }
+
+  /** Goes on with a recording that was paused; false where there is none. */
+  resumeRecording(callId: string): boolean {
+    return this.#calls.get(callId)?.pauseRecording(false) ?? false;
+  }
+
   /** Ends every live call with the reason `shutdown`. */
   shutDown(): void {
     this.#draining = true;
@@ -97,6 +123,7 @@ export class CallService {
     } catch (error) {
       // What can't be read is refused before it is a call.
       this.#calls.delete(call.id);
+      this.#unrecorded.delete(call);
       throw error;
     }
   }
@@ -114,7 +141,12 @@ export class CallService {
         this.#calls.delete(ended.id);
         if (this.#calls.size === 0) this.#onIdle?.();
       },
+      onRecorded: (told) => {
+        this.#unrecorded.delete(told);
+        if (this.#unrecorded.size === 0) this.#onRecorded?.();
+      },
     });
+    this.#unrecorded.add(call);
     this.#calls.set(call.id, call);
     return call;
   }

@@ -1,4 +1,5 @@
 import { Inbox, type Log, randomToken, type Timer } from '../../base/index.ts';
+import type { RecordingOrder } from '../../media/index.ts';
 import { answerOrOffer } from '../../sdp/index.ts';
 import type { Dialog, SessionEvent } from '../../sip/dialog/index.ts';
 import { Expires, MaxBreadth, Reason, type ReplacesValue, SipError, type SipRequest } from '../../sip/message/index.ts';
@@ -8,6 +9,7 @@ import type { Plan } from '../routing/index.ts';
 import type { CallContext } from './call-context.ts';
 import { CallMedia } from './call-media.ts';
 import { type CalledPhone, CallRecord } from './call-record.ts';
+import { CallRecording } from './call-recording.ts';
 import type { CallerEnd, LastWords } from './caller-end.ts';
 import { type CallHost, type Calls, type FoundDialog, names, type Parties } from './calls.ts';
 import { Conversation, lost, notYet } from './conversation.ts';
@@ -40,6 +42,8 @@ export class Call implements CallHost {
   readonly media: CallMedia;
   readonly calls: Calls;
   readonly #onOver: (call: Call) => void;
+  readonly #onRecorded: (call: Call) => void;
+  readonly #recording: CallRecording;
   readonly #inbox = new Inbox<Step>((step) => this.#guarded(step));
   #state: CallState = 'IDLE';
   #callerEnd: CallerEnd | null = null;
@@ -59,19 +63,24 @@ export class Call implements CallHost {
     readonly facts: Pick<CallFacts, 'caller' | 'callee' | 'callerSipCallId' | 'callerIp' | 'linkedId'>;
     readonly calls: Calls;
     readonly onOver: (call: Call) => void;
+    /** Its record has been told, which may be a little later: when its media has been counted and its recording closed. */
+    readonly onRecorded: (call: Call) => void;
   }) {
     this.context = options.context;
     this.#onOver = options.onOver;
+    this.#onRecorded = options.onRecorded;
     this.calls = options.calls;
     this.id = randomToken(options.context.random, 26);
     this.log = options.context.log.child({ call_id: this.id });
     this.record = new CallRecord({ callId: this.id, ...options.facts }, options.context, this.log);
+    this.#recording = new CallRecording(this.context, this.record, this.log);
     this.media = new CallMedia(options.context, this.id, {
       onIdle: () => this.#endBy(() => hungUp('system', 'rtp_timeout', 'No media from either side')),
       onKey: (party, key) => this.post({ name: 'key', run: () => this.#conversation?.onKey(party, key) }),
       onLost: (reason) => this.#endBy(() => mediaLost(this.record.hasAnswer, reason)),
       onQuality: (report) => this.record.quality(report),
       onOneWay: (audio) => this.record.oneWay(audio),
+      onRecording: (event) => this.#recording.on(event),
     });
     this.#sessions = new SessionRefresh({
       context: this.context,
@@ -95,6 +104,21 @@ export class Call implements CallHost {
 
   post(step: Step): void {
     this.#inbox.post(step);
+  }
+
+  /** Begins to record what is said; false where nobody has answered, or it is recorded already. */
+  startRecording(): boolean {
+    return this.#state === 'ACTIVE' && this.#order(this.#recording.begin());
+  }
+
+  /** Pauses the recording, or lets it go on; false where there is none. */
+  pauseRecording(paused: boolean): boolean {
+    return this.#state === 'ACTIVE' && this.#order(this.#recording.pause(paused));
+  }
+
+  #order(order: RecordingOrder | null): boolean {
+    if (order) this.media.record(order);
+    return order !== null;
   }
 
   /** Ends the call because the exchange stops. */
@@ -324,6 +348,7 @@ export class Call implements CallHost {
     });
     this.#calling = null;
     this.#watch?.[Symbol.dispose]();
+    if (this.context.recordings.areWanted(caller.extension, callee.extension)) this.startRecording();
     this.#connectIfAgreed(this.#conversation);
     if (limits.maxCallDuration > 0) {
       this.#after(limits.maxCallDuration, () => hungUp('system', 'max_duration', 'The longest call has been reached'));
@@ -427,9 +452,12 @@ export class Call implements CallHost {
     for (const side of leaving) this.#hangUp(side, ending);
     const callee = this.#conversation ? phoneOf(this.#conversation.callee) : (this.#setup?.first ?? null);
     const codec = (sides[0]?.leg ?? this.#callerEnd?.leg)?.codec ?? null;
-    this.media.end((ofCaller, ofCallee) =>
-      this.record.ended(ending, callee, codec, { caller: ofCaller, callee: ofCallee }),
-    );
+    const endedAt = this.context.clock.now();
+    this.media.end((ofCaller, ofCallee, recordings) => {
+      const recording = this.#recording.ended(recordings, endedAt);
+      this.record.ended(ending, callee, codec, { media: { caller: ofCaller, callee: ofCallee }, recording });
+      this.#onRecorded(this);
+    });
     this.#setup?.[Symbol.dispose]();
     for (const { leg, report } of leaving) {
       leg[Symbol.dispose]();

@@ -91,6 +91,12 @@ export class Leg implements Disposable {
     return agreedCodecs(this.negotiation).some(isTelephoneEvent);
   }
 
+  /** Whether its phone has put the call on hold: the other is to hear that it waits. */
+  get holds(): boolean {
+    const { remote } = this.negotiation;
+    return remote !== null && (remote.direction === 'sendonly' || remote.direction === 'inactive');
+  }
+
   /** The codec of speech to expect, as SDP names it. */
   get codec(): string | null {
     const speech = agreedCodecs(this.negotiation).find((codec) => !isTelephoneEvent(codec));

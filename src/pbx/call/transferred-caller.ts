@@ -24,6 +24,9 @@ export class TransferredCaller implements CallerEnd {
   readonly #referrer: 'caller' | 'callee';
   /** The side, once it has left its first call. */
   #own: Side | null = null;
+  /** Whether a phone rings, and whose early media is heard. */
+  #ringing = false;
+  #heard: Branch | null = null;
   #connected = false;
   #over = false;
 
@@ -56,6 +59,7 @@ export class TransferredCaller implements CallerEnd {
   /** It has left its first call, whose other phone has hung up. */
   adopt(side: Side): void {
     this.#own = moved(side, 'caller', this.#to, null);
+    this.#listen();
   }
 
   offerTo(callee: LegNegotiation): SessionDescription {
@@ -64,7 +68,16 @@ export class TransferredCaller implements CallerEnd {
 
   progress(status: number, heard: Branch | null): void {
     this.#subscription.report(status);
-    if (heard && this.#own) this.#to.media.connect(this.leg, heard.leg, false);
+    this.#ringing ||= status >= 180;
+    this.#heard = heard;
+    this.#listen();
+  }
+
+  /** Once it has nobody else to listen to, it hears what the phone that rings sends, else that it rings. */
+  #listen(): void {
+    if (!this.#own || !this.waiting) return;
+    if (this.#heard) this.#to.media.connect(this.leg, this.#heard.leg, false);
+    else if (this.#ringing) this.#to.media.ringBack(this.leg);
   }
 
   agree(branch: Branch, response: SipResponse, dialog: Dialog): void {

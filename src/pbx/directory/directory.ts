@@ -11,6 +11,8 @@ export interface Extension {
   readonly number: string;
   readonly displayName: string | null;
   readonly secrets: DigestSecrets;
+  /** Whether its calls are recorded; null or absent: as all others. */
+  readonly recording?: boolean | null;
 }
 
 /** Keeps extensions that are not in the configuration. Read at start; writes are not waited for. */
@@ -25,6 +27,8 @@ export interface NewExtension {
   readonly number: string;
   readonly displayName: string | null;
   readonly password: string;
+  /** As in `Extension`. */
+  readonly recording?: boolean | null;
 }
 
 export interface DirectoryOptions {
@@ -120,7 +124,7 @@ export class Directory {
     return this.#names.has(canonical) || this.#addresses.has(canonical);
   }
 
-  #withSecrets({ number, displayName, password }: NewExtension): Extension {
-    return { number, displayName, secrets: this.#secretsFor(number, password) };
+  #withSecrets({ password, ...extension }: NewExtension): Extension {
+    return { ...extension, secrets: this.#secretsFor(extension.number, password) };
   }
 }

@@ -90,6 +90,19 @@ export interface OneWayAudio {
   readonly signalling: string | null;
 }
 
+/** A call's recording, when it is over. */
+export interface RecordingFacts {
+  /** Where the WAV file is. */
+  readonly path: string;
+  /** Length of the sound in it, ms; what was paused is not in it. */
+  readonly durationMs: number;
+  readonly pausedMs: number;
+  /** `failed`: something is missing that should be in it; `repaired`: what had recorded it died, and it was closed later. */
+  readonly status: 'complete' | 'failed' | 'repaired';
+  /** What went wrong; null where nothing did. */
+  readonly reason: string | null;
+}
+
 /** What is known of a call from its first moment; `at` and the other times are wall times in ms. */
 export interface CallFacts {
   /** Ours: unique, safe in a path. */
@@ -120,6 +133,8 @@ export interface EndedCall extends CallFacts {
   readonly codec: string | null;
   readonly ending: Ending;
   readonly media: { readonly caller: LegMedia; readonly callee: LegMedia };
+  /** The last that was made of it; null where it was not recorded. */
+  readonly recording: RecordingFacts | null;
 }
 
 export interface RegistrationFacts {
@@ -202,6 +217,22 @@ export type PbxEvent =
       readonly audio: OneWayAudio;
     }
   | { readonly type: 'call.ended'; readonly at: number; readonly call: EndedCall }
+  | { readonly type: 'recording.started'; readonly at: number; readonly call: CallFacts; readonly path: string }
+  | {
+      /** It goes wrong; `recording.ended` follows with the call's end. */
+      readonly type: 'recording.failed';
+      readonly at: number;
+      readonly call: CallFacts;
+      readonly path: string;
+      readonly reason: string;
+    }
+  | {
+      /** Once for each that was started, just before `call.ended`. */
+      readonly type: 'recording.ended';
+      readonly at: number;
+      readonly call: CallFacts;
+      readonly recording: RecordingFacts;
+    }
   | { readonly type: 'leg.changed'; readonly at: number; readonly leg: LegFacts }
   | { readonly type: 'registration.added'; readonly at: number; readonly registration: RegistrationFacts }
   | {

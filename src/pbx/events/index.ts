@@ -12,6 +12,7 @@ export {
   type Party,
   type PbxEvent,
   type PbxEventListener,
+  type RecordingFacts,
   type RegistrationFacts,
   type TerminationReason,
 } from './events.ts';

@@ -1,5 +1,5 @@
 import { isoTime } from '../../base/index.ts';
-import type { CallStatus, EndedCall, LegMedia, Party, TerminationReason } from '../events/index.ts';
+import type { CallStatus, EndedCall, LegMedia, Party, RecordingFacts, TerminationReason } from '../events/index.ts';
 
 /** What one leg heard and said, as records show it; `null` is "not measured". */
 export interface CdrMedia {
@@ -19,6 +19,14 @@ export interface CdrMedia {
   readonly rtt_ms: number | null;
   /** The codec agreed with the phone, as SDP names it. */
   readonly codec: string | null;
+}
+
+/** The call's recording, as records show it. */
+export interface CdrRecording {
+  readonly path: string;
+  /** Whole seconds of sound in the file. */
+  readonly duration: number;
+  readonly status: RecordingFacts['status'];
 }
 
 /** A call's record: one JSON object a line in the CDR file, and the data of the webhook `call.ended`. */
@@ -47,6 +55,7 @@ export interface Cdr {
   /** Calls that came of each other, by a transfer: the `call_id` of the first of them. */
   readonly linked_id: string | null;
   readonly rtp: { readonly caller: CdrMedia; readonly callee: CdrMedia };
+  readonly recording: CdrRecording | null;
 }
 
 /** The record of a call that has ended. */
@@ -73,7 +82,13 @@ export function cdrOf(call: EndedCall): Cdr {
     setup_time_ms: call.setupMs === null ? null : Math.round(call.setupMs),
     linked_id: call.linkedId,
     rtp: { caller: mediaOf(call.media.caller), callee: mediaOf(call.media.callee) },
+    recording: call.recording && recordingOf(call.recording),
   };
+}
+
+/** A recording as records show it. */
+export function recordingOf({ path, durationMs, status }: RecordingFacts): CdrRecording {
+  return { path, duration: Math.floor(durationMs / 1000), status };
 }
 
 function mediaOf(leg: LegMedia): CdrMedia {
