@@ -3,7 +3,7 @@ import { type Log, type LogFields, silentLog } from '../../src/base/index.ts';
 import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { linesOf, type PhoneEncryption } from '../world/phone-srtp.ts';
-import { called, directionIn, heardWhenBothSpeak, talk } from '../world/talk.ts';
+import { called, directionIn, forked, heardWhenBothSpeak, talk } from '../world/talk.ts';
 import { talkBesideCarol, talkTogether, threeUsers } from '../world/transfer-talk.ts';
 import { passwordOf, World } from '../world/world.ts';
 
@@ -206,6 +206,29 @@ test('a phone that refuses keys beside plain media is asked once more without th
   bob.lastCall.answer(200);
   world.run(50);
   expect(call.statuses).toEqual([200]);
+  call.hangUp();
+  world.settles();
+});
+
+test('what one phone plays and what another answers are each opened with the key of that phone', async () => {
+  await using world = await World.start();
+  const tls = { encryption: willing, transport: 'tls' } as const;
+  const { alice, desk, mobile, call } = await forked(world, {
+    alice: { encryption: demanding },
+    desk: tls,
+    mobile: tls,
+  });
+  const ringing = desk.lastCall;
+  ringing.answer(183, { sdp: desk.media.describe({ to: ringing.remoteSdp }) });
+  world.run(50);
+  desk.media.say('please wait', ringing.remoteSdp ?? '');
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['please wait']);
+  mobile.lastCall.answer(200);
+  world.run(100);
+  desk.media.say('still here', ringing.remoteSdp ?? '');
+  expect(heardWhenBothSpeak(world, { alice, bob: mobile, call, answered: mobile.lastCall })).toEqual(['alice', 'bob']);
+  expect(alice.media.heardText).toEqual(['please wait', 'this is bob']);
   call.hangUp();
   world.settles();
 });
