@@ -2,6 +2,7 @@ import { type Figure, rounded } from '../figures.ts';
 import { type Contender, type Run, run } from './run.ts';
 import { Unmeasurable } from './server-process.ts';
 import type { Site } from './site.ts';
+import { micros } from './tables.ts';
 
 export interface MatrixOptions {
   readonly site: Site;
@@ -15,15 +16,17 @@ export async function matrix({ site, calls, contenders, seconds }: MatrixOptions
   const figures: Figure[] = [];
   for (const count of calls) {
     for (const contender of contenders) {
-      const name = `${contender.name}, ${count} calls, ${site.name}`;
-      figures.push(
-        ...(await told(name, async () =>
-          asFigure(name, contender, count, await run({ site, contender, calls: count, seconds })),
-        )),
-      );
+      const measure = async (): Promise<Figure> =>
+        asFigure(site.name, contender, count, await run({ site, contender, calls: count, seconds }));
+      figures.push(...(await told(nameOf(site.name, contender, count), measure)));
     }
   }
   return figures;
+}
+
+/** `native, 500 calls, loopback`. */
+export function nameOf(where: string, { name }: Contender, calls: number): string {
+  return `${name}, ${calls} calls, ${where}`;
 }
 
 /** Says what is being measured, and what came of it; no figure where it can't be measured here. */
@@ -44,7 +47,7 @@ export async function told(name: string, measure: () => Promise<Figure>): Promis
  * CPU time for each packet that has come through; without an engine, that of the generator itself. `busy`: other programs
  * are meant to run beside it.
  */
-export function asFigure(name: string, contender: Contender, calls: number, run: Run, busy = false): Figure {
+export function asFigure(where: string, contender: Contender, calls: number, run: Run, busy = false): Figure {
   const { sent, lost, received, seconds, latency, lateness } = run;
   const direct = contender.engine === null;
   const cpu = direct ? run.ownCpuSeconds : run.mediaCpuSeconds;
@@ -60,11 +63,12 @@ export function asFigure(name: string, contender: Contender, calls: number, run:
   ];
   return {
     part: 'media',
-    what: name,
+    what: nameOf(where, contender, calls),
     value: (1e6 * cpu) / received,
     unit: 'µs CPU a packet',
     settings: words.join('; '),
     details: {
+      where,
       contender: contender.name,
       calls,
       seconds,
@@ -91,7 +95,7 @@ export function asFigure(name: string, contender: Contender, calls: number, run:
 }
 
 /** Why something else than what is measured may be what the figures show. */
-function doubtsAbout(run: Run, busy = false): readonly string[] {
+export function doubtsAbout(run: Run, busy = false): readonly string[] {
   const { lateness, ownDrops, unsent, seconds, ownCpuSeconds } = run;
   const others = coresOfOthers(run);
   return [
@@ -106,8 +110,4 @@ function doubtsAbout(run: Run, busy = false): readonly string[] {
 function coresOfOthers(run: Run): number {
   const { machineCpuSeconds, ownCpuSeconds, mediaCpuSeconds, controlCpuSeconds, seconds } = run;
   return Math.max(0, machineCpuSeconds - ownCpuSeconds - mediaCpuSeconds - controlCpuSeconds) / seconds;
-}
-
-function micros(value: number): string {
-  return value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(1)} ms`;
 }

@@ -7,6 +7,8 @@ import { matrix } from './matrix.ts';
 import type { Contender } from './run.ts';
 import { Cable, loopback, noCable } from './site.ts';
 import { soak } from './soak.ts';
+import { tablesOf } from './tables.ts';
+import { transcoding } from './transcoding.ts';
 
 export interface MediaOptions {
   /** s that each run is measured for. */
@@ -37,13 +39,14 @@ const usualCalls = [100, 500, 1000, 1500];
 /** Left out unless asked for by name. */
 const extra: ReadonlySet<string> = new Set(['worker', 'worker-srtp', 'plain-srtp', 'rtpengine-half-srtp']);
 
-/** Packets of many calls through each engine in turn: CPU time, losses, delay. */
-export async function media({
-  seconds,
-  calls,
-  engines: asked,
-  soak: soakFor,
-}: MediaOptions): Promise<readonly Figure[]> {
+/** Packets of many calls through each engine in turn, and transcoded calls: CPU time, losses, delay. */
+export async function media(options: MediaOptions): Promise<readonly Figure[]> {
+  const figures = await measured(options);
+  process.stdout.write(`\n${tablesOf(figures)}`);
+  return figures;
+}
+
+async function measured({ seconds, calls, engines: asked, soak: soakFor }: MediaOptions): Promise<readonly Figure[]> {
   const unknown = asked.filter((name) => !contenders.some((contender) => contender.name === name));
   if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: no such engine; there are ${namesOf(contenders)}`);
   const problem = compileGenerator();
@@ -71,7 +74,14 @@ export async function media({
   }
   const engines = here.filter(({ engine, encrypted }) => engine !== null && encrypted === 0);
   figures.push(...(await besideSignalling(engines, seconds)));
+  // The relay has no part in it but to hand over and to send.
+  const own = here.findLast(({ engine, encrypted }) => isOwn(engine) && encrypted === 0);
+  if (own) figures.push(...(await transcoding(own, seconds)));
   return figures;
+}
+
+function isOwn(engine: string | null): boolean {
+  return engine !== null && engine !== 'rtpengine';
 }
 
 function isHere({ name, engine }: Contender): boolean {

@@ -24,7 +24,7 @@ export async function soak(contender: Contender, calls: number, seconds: number)
       process.stdout.write(`  ${parts.join(', ')}, ${server?.descriptors() ?? 0} descriptors\n`);
     },
   });
-  const figure = asFigure(`${contender.name}, ${calls} calls for ${seconds} s`, contender, calls, result);
+  const figure = asFigure(`for ${seconds} s`, contender, calls, result);
   const { held, portsInUse } = result;
   if (held === null) return [figure];
   const first = memory[0] ?? held.during.bytes;

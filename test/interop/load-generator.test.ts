@@ -1,6 +1,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { SoundFile } from '../../bench/media/codecs.ts';
 import { compileGenerator, Generator, type Result, type Target } from '../../bench/media/generator.ts';
 import { loopback } from '../../bench/media/site.ts';
 import { needs } from './tools.ts';
@@ -12,13 +17,15 @@ const key = (byte: string) => byte.repeat(30);
 type Line = (packet: Buffer, n: number) => readonly Buffer[];
 
 /** Calls of half a second over lines that treat both ways alike. */
-async function callsOver(line: Line, calls = 2): Promise<Result> {
+async function callsOver(line: Line, sounds: readonly [SoundFile, SoundFile] | null = null): Promise<Result> {
+  const calls = 2;
   await using generator = await Generator.start({
     site: loopback,
     direct: false,
     calls,
     warmup: 0,
     seconds: 0.5,
+    sounds,
   });
   await using lines = new AsyncDisposableStack();
   const targets: (readonly [Target, Target])[] = [];
@@ -121,6 +128,37 @@ describe.runIf(process.platform === 'linux' && needs('g++'))('the load generator
       return n === 12 ? [packet, kept.get(ssrc)!] : [packet];
     });
     expect(result).toMatchObject({ sent: 100, received: 100, lost: 0, reordered: 4 });
+  });
+
+  test('sends sound in other codecs, frame by frame, and hears how much comes of it', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'sounds-'));
+    const file = (name: string, frames: readonly string[], payloadType: number, step: number): SoundFile => {
+      const path = join(folder.path, name);
+      writeFileSync(
+        path,
+        Buffer.concat(frames.map((frame) => Buffer.from(`\0${String.fromCharCode(frame.length)}${frame}`))),
+      );
+      return { path, payloadType, step };
+    };
+    const heard = new Map<number, Buffer[]>();
+    const result = await callsOver(
+      (packet) => {
+        const type = packet.readUInt8(1);
+        heard.set(type, [...(heard.get(type) ?? []), packet]);
+        return [packet];
+      },
+      [file('a', ['one', 'another'], 9, 160), file('b', ['x'], 111, 960)],
+    );
+    expect(result).toMatchObject({ sent: 100, wrong: 0 });
+    // What is on its way when the time is over is not counted.
+    expect(result.received).toBeGreaterThan(50);
+    expect([...heard.keys()].sort()).toEqual([9, 111].sort());
+    const [first, second] = heard
+      .get(111)!
+      .filter((packet) => packet.readUInt32BE(8) === heard.get(111)![0]!.readUInt32BE(8));
+    expect(second!.readUInt32BE(4) - first!.readUInt32BE(4)).toBe(960);
+    const payloads = new Set(heard.get(9)!.map((packet) => packet.toString('latin1', 12)));
+    expect([...payloads].sort()).toEqual(['another', 'one']);
   });
 
   test('hears what is encrypted with the key that it knows, and nothing else', async () => {
