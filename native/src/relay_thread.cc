@@ -12,16 +12,9 @@ namespace relay {
 
 namespace {
 
-constexpr int64_t second = 1'000'000'000;
 constexpr int eventLimit = 64;
 // The largest datagram there is, with room for what protects it.
 constexpr size_t bufferSize = 65'536 + 256;
-// A thread that takes more of the core than this for a second gives its priority back, and asks again when it takes less
-// than that, at the earliest after a while.
-constexpr double overload = 0.9;
-constexpr double relaxed = 0.7;
-constexpr int64_t restTime = 10 * second;
-
 int setPolicy(bool realTime) {
   sched_param parameters{};
   parameters.sched_priority = realTime ? 1 : 0;
@@ -64,7 +57,7 @@ RelayThread::~RelayThread() {
 void RelayThread::run() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "media-relay");
-    lookedAt_ = Clock::monotonic();
+    load_.begin(Clock::monotonic(), Clock::threadTime());
     if (options_.realTime) takeRealTime();
     epoll_event events[eventLimit];
     while (!stopped_) {
@@ -278,17 +271,14 @@ void RelayThread::takeRealTime() {
 
 // With a priority above all other programs the thread must not have the core for itself.
 void RelayThread::watchLoad() {
+  if (refused_) return;
   const int64_t now = Clock::monotonic();
-  if (refused_ || now - lookedAt_ < second) return;
-  const int64_t used = Clock::threadTime();
-  const double share = static_cast<double>(used - usedThen_) / static_cast<double>(now - lookedAt_);
-  usedThen_ = used;
-  lookedAt_ = now;
-  if (realTime_ && share > overload) {
+  if (!load_.due(now)) return;
+  const auto advice = load_.look(now, Clock::threadTime(), realTime_);
+  if (advice == LoadWatch::Advice::giveBack) {
     realTime_ = setPolicy(false) != 0;
-    takeAgainAt_ = now + restTime;
     answer(Order::realTimeGivenBack, 0);
-  } else if (!realTime_ && share < relaxed && now >= takeAgainAt_) {
+  } else if (advice == LoadWatch::Advice::takeAgain) {
     takeRealTime();
     if (realTime_) answer(Order::realTimeTaken, 0);
   }

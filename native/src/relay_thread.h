@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "leg.h"
+#include "load_watch.h"
 #include "order.h"
 #include "ring.h"
 
@@ -107,9 +108,7 @@ class RelayThread {
   bool stopped_ = false;
   bool realTime_ = false;
   bool refused_ = false;
-  int64_t lookedAt_ = 0;
-  int64_t usedThen_ = 0;
-  int64_t takeAgainAt_ = 0;
+  LoadWatch load_;
 };
 
 }  // namespace relay

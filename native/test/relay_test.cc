@@ -343,6 +343,25 @@ void unboundSocketsLeadNowhere() {
   check(sendto(socket->fd(), "x", 1, 0, reinterpret_cast<sockaddr*>(&bound), length) < 0, "nothing is sent from it");
 }
 
+// A thread that has the core for itself gives its priority back, and does not take it again before it has calmed down.
+void overloadEndsRealTime() {
+  constexpr int64_t second = LoadWatch::second;
+  using Advice = LoadWatch::Advice;
+  LoadWatch watch;
+  watch.begin(0, 0);
+  check(!watch.due(second - 1) && watch.due(second), "it is looked at once a second");
+  int64_t used = second * 8 / 10;
+  check(watch.look(second, used, true) == Advice::nothing, "a busy thread keeps its priority");
+  used += second * 19 / 20;
+  check(watch.look(2 * second, used, true) == Advice::giveBack, "an overloaded one does not");
+  used += second / 10;
+  check(watch.look(3 * second, used, false) == Advice::nothing, "nor has it back at once");
+  used += 8 * second;
+  check(watch.look(12 * second, used, false) == Advice::nothing, "nor while it is still busy");
+  used += second / 2;
+  check(watch.look(13 * second, used, false) == Advice::takeAgain, "but when it has calmed down");
+}
+
 // Opens what the peer has protected, and nothing else.
 void srtpRoundTrips(Random& random, int rounds) {
   for (int round = 0; round < rounds; round++) {
@@ -388,6 +407,7 @@ int main(int count, char** arguments) {
   std::fflush(stdout);
   Random random(seed);
   unboundSocketsLeadNowhere();
+  overloadEndsRealTime();
   srtpRoundTrips(random, 60);
   fuzzPacketPath(random, 400);
   stressRing();
