@@ -12,7 +12,7 @@ export async function expectTone(phone: Pick<Baresip, 'heard'>, frequency: numbe
   expect(Math.abs(sound.frequency - frequency) / frequency).toBeLessThan(0.1);
 }
 
-type Party = Pick<BaresipOptions, 'number' | 'password' | 'address'>;
+type Party = Pick<BaresipOptions, 'number' | 'password' | 'address' | 'codec'>;
 
 /** Two phones register by `protocol`, one calls the other, and for a second each must hear the tone of the other. */
 export async function expectToHearEachOther(

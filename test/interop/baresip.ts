@@ -16,6 +16,8 @@ export interface BaresipOptions {
   readonly protocol: Protocol;
   /** Hz of the tone that it says into the call. */
   readonly tone: number;
+  /** All that it can speak; PCMU by default. */
+  readonly codec?: BaresipCodec;
   /** Picks up by itself. */
   readonly answers?: boolean;
   readonly address?: string;
@@ -31,13 +33,18 @@ export interface BaresipOptions {
   readonly encryption?: 'srtp' | 'srtp-mand';
 }
 
+/** As baresip names them: with the rate of their samples. */
+const codecs = { PCMU: 'PCMU/8000/1', PCMA: 'PCMA/8000/1', G722: 'G722/16000/1', opus: 'opus/48000/2' } as const;
+
+export type BaresipCodec = keyof typeof codecs;
+
 interface BaresipEvent {
   readonly event: true;
   readonly type: string;
   readonly param?: string;
 }
 
-const modules = ['g711', 'aufile', 'aubridge', 'sndfile', 'srtp'];
+const modules = ['g711', 'g722', 'opus', 'aufile', 'aubridge', 'sndfile', 'srtp'];
 
 /**
  * One baresip 1.0 with a configuration of its own: speaks a tone from a file, keeps what it hears in a file, and is told
@@ -65,7 +72,7 @@ export class Baresip implements AsyncDisposable {
   /** Starts it and waits until it is registered. */
   static async start(options: BaresipOptions): Promise<Baresip> {
     const { folder, number, password, exchange, protocol, answers = false, address = '127.0.0.1' } = options;
-    const { place = thisMachine, interval = 60 } = options;
+    const { place = thisMachine, interval = 60, codec = 'PCMU' } = options;
     const home = folder.file(`baresip-${number}`);
     mkdirSync(home);
     // Its TLS port is the one after that of UDP and TCP.
@@ -79,7 +86,7 @@ export class Baresip implements AsyncDisposable {
       `auth_pass=${password}`,
     ];
     if (options.proxy !== undefined) account.push(`outbound="${options.proxy}"`);
-    const more = [`regint=${interval}`, 'audio_codecs=PCMU', ...(answers ? ['answermode=auto'] : [])];
+    const more = [`regint=${interval}`, `audio_codecs=${codecs[codec]}`, ...(answers ? ['answermode=auto'] : [])];
     if (options.encryption) more.push(`mediaenc=${options.encryption}`);
     writeFileSync(join(home, 'accounts'), `${[...account, ...more].join(';')}\n`);
     const host = address.includes(':') ? `[${address}]` : address;
@@ -89,6 +96,8 @@ export class Baresip implements AsyncDisposable {
       `audio_source aufile,${join(home, 'tone.wav')}`,
       'audio_player aubridge,nowhere',
       'audio_alert aubridge,nowhere',
+      'ausrc_srate 8000',
+      'ausrc_channels 1',
       `rtp_ports ${rtp}-${rtp + 7}`,
       `snd_path ${home}`,
       'module_path /usr/lib/baresip/modules',

@@ -11,10 +11,10 @@ export interface Sound {
   readonly frequency: number;
 }
 
-/** Measures a recording with `sox stat`, silence at its ends left out. */
+/** Measures the first channel of a recording with `sox stat`, silence at its ends left out. */
 export async function measure(file: string): Promise<Sound> {
   const silence = ['silence', '1', '0.01', '1%', 'reverse'];
-  const { stderr } = await run('sox', [file, '-n', ...silence, ...silence, 'stat']);
+  const { stderr } = await run('sox', [file, '-n', 'remix', '1', ...silence, ...silence, 'stat']);
   const value = (name: RegExp): number => Number(name.exec(stderr)?.[1] ?? Number.NaN);
   return {
     seconds: value(/Length \(seconds\):\s+(\S+)/),

@@ -127,10 +127,13 @@ test.each([
   ['callee', [0, 101], [9, 0, 96, 8, 101, 97]],
 ] as const)('the %s holds and resumes: no leg changes its codec', async (side, answer, offer) => {
   await using world = await World.start();
-  const { call, answered } = await talk(world, {
+  const { bob, call } = await called(world, {
     alice: { codecs: opus },
     bob: { codecs: [...pcmu, ...g722] },
   });
+  const answered = bob.lastCall;
+  answered.answer(200, { sdp: bob.media.describe() });
+  world.run(100);
   const [holder, held] = side === 'caller' ? [call, answered] : [answered, call];
   const ids = [originOf(holder.remoteSdp).id, originOf(held.remoteSdp).id];
   for (const direction of ['sendonly', 'sendrecv'] as const) {

@@ -74,12 +74,13 @@ export class PhoneMedia {
       readonly codecs?: readonly (readonly [number, string])[];
       readonly more?: string;
       readonly address?: string;
-      /** The offer that it answers. */
+      /** The offer that it answers, whose order its codecs are in then (RFC 3264 §6.1). */
       readonly to?: string | null;
     } = {},
   ): string {
-    const { direction = 'sendrecv', codecs = this.#codecs, more = '', address = this.#address } = options;
-    const { profile, lines: crypto } = this.srtp?.describe(options.to ?? null) ?? { profile: 'RTP/AVP', lines: [] };
+    const { direction = 'sendrecv', more = '', address = this.#address, to = null } = options;
+    const codecs = inOrderOf(to ?? '', options.codecs ?? this.#codecs);
+    const { profile, lines: crypto } = this.srtp?.describe(to) ?? { profile: 'RTP/AVP', lines: [] };
     this.#version++;
     const lines = [
       'v=0',
@@ -102,7 +103,6 @@ export class PhoneMedia {
 
   /** As `say`, with bytes as payload; each call stands for 20 ms at 8000 Hz. */
   send(payload: Uint8Array, sdp: string, payloadType = 0): void {
-    const to = mediaOf(sdp);
     const packet = new Uint8Array(12 + payload.length);
     const view = new DataView(packet.buffer);
     packet[0] = 0x80;
@@ -111,7 +111,12 @@ export class PhoneMedia {
     view.setUint32(4, this.#sequence * 160);
     view.setUint32(8, this.ssrc);
     packet.set(payload, 12);
-    this.#port?.send(this.srtp?.protect(packet, sdp) ?? packet, to);
+    this.sendPacket(packet, sdp);
+  }
+
+  /** Sends a whole packet to where a session description says. */
+  sendPacket(packet: Uint8Array, sdp: string): void {
+    this.#port?.send(this.srtp?.protect(packet, sdp) ?? packet, mediaOf(sdp));
   }
 
   /** The next packets are lost on the way: their numbers are missing. */
@@ -130,6 +135,13 @@ export class PhoneMedia {
     this.#port?.close();
     this.#rtcpPort?.close();
   }
+}
+
+/** Those that are in an offer in its order, before the others. */
+function inOrderOf(offer: string, codecs: readonly (readonly [number, string])[]) {
+  const offered = [...offer.matchAll(/^a=rtpmap:\d+ (\S+)/gm)].map(([, map]) => map);
+  const place = ([, map]: readonly [number, string]) => (offered.includes(map) ? offered.indexOf(map) : offered.length);
+  return codecs.toSorted((one, other) => place(one) - place(other));
 }
 
 /** Where a session description wants its first stream. */
