@@ -1,8 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { deserialize } from 'node:v8';
-import { SeededRandom, silentLog, systemRandom, VirtualClock } from '../../src/base/index.ts';
+import { SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import {
-  DgramSockets,
   type LegIndex,
   LocalEngine,
   type MediaEngine,
@@ -24,7 +23,7 @@ import {
 } from '../../src/media/index.ts';
 import type { AgreedCodec } from '../../src/sdp/index.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
-import { Phone, roundTrips } from './relay-stage.ts';
+import { type Ground, Phone, relays } from './relay-stage.ts';
 
 /** An engine, the network that it and the phones are on, and its time, which moves only when told to. */
 export interface EngineGround {
@@ -42,62 +41,35 @@ export interface EngineGround {
 const here = '192.0.2.10';
 const jitter = { minMs: 20, maxMs: 200 };
 
-const localOverMemory = (pairs = 500): EngineGround => {
-  const clock = new VirtualClock();
-  const disk = new MemoryDisk();
-  const random = new SeededRandom(7);
-  const sockets = new MemorySockets(clock, random);
-  return {
-    engine: new LocalEngine({
-      relay: new PlainRelay({ sockets, clock }),
-      name: 'plain-relay',
-      ports: { start: 10_000, end: 10_000 + 2 * pairs },
-      clock,
-      random,
-      jitter,
-      createRecording: disk.create,
-      log: silentLog,
-    }),
-    disk,
-    clock,
-    sockets,
-    here,
-    there: (n) => `198.51.100.${n}`,
-    settle: async () => clock.advance(0),
+/** An engine in this process over one of the relays. */
+const local =
+  (open: (pairs?: number) => Ground) =>
+  (pairs = 50): EngineGround => {
+    const ground = open(pairs);
+    const { relay, clock, range } = ground;
+    const disk = new MemoryDisk();
+    return {
+      ...ground,
+      disk,
+      engine: new LocalEngine({
+        relay,
+        name: 'local',
+        ports: { start: range.start, end: range.start + 2 * pairs },
+        clock,
+        random: new SeededRandom(7),
+        jitter,
+        createRecording: disk.create,
+        log: silentLog,
+      }),
+    };
   };
-};
-
-const localOverUdp = (pairs = 50): EngineGround => {
-  const clock = new VirtualClock();
-  const disk = new MemoryDisk();
-  const sockets = new DgramSockets();
-  const start = 30_000 + 2 * systemRandom.below(1000);
-  return {
-    engine: new LocalEngine({
-      relay: new PlainRelay({ sockets, clock }),
-      name: 'plain-relay',
-      ports: { start, end: start + 2 * pairs },
-      clock,
-      random: systemRandom,
-      jitter,
-      createRecording: disk.create,
-      log: silentLog,
-    }),
-    disk,
-    clock,
-    sockets,
-    here: '127.0.0.1',
-    there: () => '127.0.0.1',
-    settle: () => roundTrips(sockets, 4),
-  };
-};
 
 /** Workers without processes: on the same network, the control process' words carried in memory. */
 export interface WorkerGround extends EngineGround {
   readonly engine: WorkerEngine;
-  /** The workers that have been started: what each has been told, its end, and how it stops to listen. */
   /** Workers that were lost, and why. */
   readonly lost: readonly string[];
+  /** The workers that have been started: how each stops to listen, what it has been told, and its end. */
   readonly started: readonly {
     readonly hang: () => void;
     readonly heard: readonly string[];
@@ -186,9 +158,11 @@ async function turns(): Promise<void> {
 
 /** Every implementation, by name; each opens with so many pairs of ports. */
 export const engines: readonly [string, (pairs?: number) => EngineGround][] = [
-  ['plain relay in this process, memory network', localOverMemory],
-  ['plain relay in this process, UDP sockets', localOverUdp],
-  ['two workers, memory network', workersOverMemory],
+  ...relays.map(([name, open]): [string, (pairs?: number) => EngineGround] => [
+    `${name}, in this process`,
+    local(open),
+  ]),
+  ['plain relay, memory network, in two workers', workersOverMemory],
 ];
 
 /** A codec as both have agreed on it, by one number. */

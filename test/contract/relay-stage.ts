@@ -11,6 +11,7 @@ import {
   PlainRelay,
   PortLeases,
   type PortPair,
+  type PortRange,
   type Relay,
   type RelayLegSpec,
   type RelaySession,
@@ -24,6 +25,8 @@ export interface Ground {
   readonly relay: Relay;
   /** Its ports. */
   readonly ports: PortLeases;
+  /** Their numbers, for whoever leases in its own way. */
+  readonly range: PortRange;
   readonly clock: VirtualClock;
   readonly sockets: MediaSockets;
   /** The relay's own address. */
@@ -45,6 +48,7 @@ const plainOverMemory = (pairs = 500): Ground => {
   return {
     relay,
     ports: new PortLeases({ relay, ports: range, clock, random, log: silentLog }),
+    range,
     clock,
     sockets,
     here: '192.0.2.10',
@@ -65,6 +69,7 @@ const overUdp = (wanted: number, clock: VirtualClock, relay: Relay, settled: () 
   return {
     relay,
     ports: new PortLeases({ relay, ports: range, clock, random: systemRandom, log: silentLog }),
+    range,
     clock,
     sockets,
     here: '127.0.0.1',
@@ -130,7 +135,7 @@ export const relays: readonly [string, (pairs?: number) => Ground][] = [
 ];
 
 /** The loopback interface delivers before `send` returns, so each trip sees every socket served that had something. */
-export async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {
+async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const heard = Promise.withResolvers<void>();
     const port = sockets.open({ address: '127.0.0.1', port: 0 }, () => heard.resolve())!;
