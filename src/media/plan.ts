@@ -86,8 +86,7 @@ function wayFrom(from: MediaLeg, to: MediaLeg | null, playing: Playing | null): 
   const speech = from.codecs.filter(isSpeech);
   const coded = speech.filter(({ name }) => canCode(name)).map(({ receivedAs }) => receivedAs);
   const toCoded = speechFormat(to) !== null;
-  const [expected] = speech;
-  const isTranscoded = toCoded && expected !== undefined && !shared.has(expected.receivedAs) && canCode(expected.name);
+  const isTranscoded = toCoded && coded.length > 0 && !speech.some(({ receivedAs }) => shared.has(receivedAs));
   if (isTranscoded || (playing && !playing.yields)) {
     // One stream of ours goes to the other phone, whichever codec this one sends: numbers and times of two don't mix.
     return { payloadTypes: new Map(), taken: all, decoded: new Set(coded), making: 'transcoded', isListenedTo };
