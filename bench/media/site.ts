@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 /** Where a program runs, and the addresses that phones and exchange have there. */
 export interface Site {
@@ -21,17 +22,21 @@ export const loopback: Site = {
   commandLine: (_machine, command, args) => [command, [...args]],
 };
 
+/** Names of our namespaces begin so; what follows is the process that made them. */
+const prefix = 'sip-pbx-bench';
+
 /** Two network namespaces with a cable between them; gone when disposed of. Needs root. */
 export class Cable implements Site, Disposable {
   readonly name = 'veth';
   readonly exchange = '10.99.0.1';
   readonly phones = ['10.99.0.2', '10.99.0.3'] as const;
   readonly #namespaces = {
-    exchange: `sip-pbx-bench-${process.pid}-exchange`,
-    phones: `sip-pbx-bench-${process.pid}-phones`,
+    exchange: `${prefix}-${process.pid}-exchange`,
+    phones: `${prefix}-${process.pid}-phones`,
   };
 
   constructor() {
+    removeLeftovers();
     const { exchange, phones } = this.#namespaces;
     for (const namespace of [exchange, phones]) {
       ip('netns', 'add', namespace);
@@ -67,6 +72,13 @@ export function noCable(): string | null {
   }
 }
 
-function ip(...args: readonly string[]): void {
-  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Of benchmarks that were killed. */
+function removeLeftovers(): void {
+  for (const [name, pid] of ip('netns', 'list').matchAll(new RegExp(`^${prefix}-(\\d+)-\\w+`, 'gm'))) {
+    if (!existsSync(`/proc/${pid}`)) ip('netns', 'delete', name);
+  }
+}
+
+function ip(...args: readonly string[]): string {
+  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
