@@ -13,6 +13,7 @@ import {
   Webhooks,
 } from '../observe/index.ts';
 import type { NewExtension } from '../pbx/directory/index.ts';
+import type { EventBus } from '../pbx/events/index.ts';
 import {
   SecureTransport,
   TcpTransport,
@@ -86,12 +87,13 @@ export async function compose({
   );
   opened.use(await folder.tend(clock));
 
+  // A worker may be lost before there is anybody to hear of it.
+  let events: EventBus | null = null;
   const workers = mediaWorkers(config, {
     clock,
     random,
     log: log.child({ logger: 'media' }),
-    onWorkerLost: (worker, reason) =>
-      exchange.events.publish({ type: 'media.worker_lost', at: clock.wall(), worker, reason }),
+    onWorkerLost: (worker, reason) => events?.publish({ type: 'media.worker_lost', at: clock.wall(), worker, reason }),
   });
   const media = opened.adopt(workers, (engine) => engine.close());
   const transports = transportsOf(config, clock, log);
@@ -109,6 +111,7 @@ export async function compose({
     nonceKey: await store.secrets.secret('digest-nonce', 32, random),
     hostNames: [hostname(), 'localhost'],
   });
+  events = exchange.events;
 
   // Closed in reverse order: what hears events after what makes them, the store last.
   const cdrs = config.cdr.enabled ? cdrWriter(config, clock, log) : null;

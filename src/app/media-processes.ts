@@ -59,7 +59,9 @@ function startWorker(setting: WorkerSetting): WorkerProcess {
   });
   // That it could not be started, or has ended, shows at its connection.
   child.on('error', () => {});
-  const stream = child.stdio[connectionDescriptor] as Duplex;
+  // Where no more descriptors are to be had there is not even that.
+  const stream = (child.stdio as typeof child.stdio | undefined)?.[connectionDescriptor] as Duplex | undefined;
+  if (!stream) throw new Error('no connection to a new process can be opened');
   return { stream, kill: () => void child.kill('SIGKILL') };
 }
 

@@ -7,7 +7,7 @@ import type { OpenFailure } from './relay.ts';
 function setUp(start = 10_000, end = 10_012, seed = 1) {
   const clock = new VirtualClock();
   const pool = new PortPool({ start, end }, clock, new SeededRandom(seed));
-  const take = (failure: (port: number) => OpenFailure | null = () => null): number | null =>
+  const take = (failure: (port: number) => OpenFailure | 'later' | null = () => null): number | null =>
     pool.take((port) => failure(port) ?? { port })?.port ?? null;
   return { clock, pool, take };
 }
@@ -37,6 +37,18 @@ describe('the range', () => {
     const [first = 0, ...rest] = takeAll(setUp(10_000, 10_012, 3).take);
     expect(rest).toEqual([1, 2, 3, 4, 5].map((i) => 10_000 + ((first - 10_000 + 2 * i) % 12)));
   });
+});
+
+test('a port that is to be had later keeps its place, free or in quarantine, and the next is looked at', () => {
+  const { clock, pool, take } = setUp(10_000, 10_006);
+  const [first, second, third] = [take()!, take()!, take()!];
+  for (const port of [first, second, third]) pool.release(port);
+  expect(take((port) => (port === first ? 'later' : null))).toBe(second);
+  clock.advance(2000);
+  expect(take((port) => (port === first ? 'later' : null))).toBe(third);
+  expect(take(() => 'later')).toBeNull();
+  expect(pool.skipped).toBe(0);
+  expect(take()).toBe(first);
 });
 
 describe('quarantine', () => {

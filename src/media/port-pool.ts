@@ -46,17 +46,24 @@ export class PortPool {
   }
 
   /**
-   * Takes the port that has rested longest and that `open` can open; `open` gets the even port and answers for the pair.
+   * Takes the port that has rested longest and that `open` can open; `open` gets the even port and answers for the pair,
+   * `later` where it is ours and not shut yet: it keeps its place.
    * Before it refuses it cuts the quarantine short, oldest first. Null when nothing is left.
    */
-  take<Opened extends object>(open: (port: number) => Opened | OpenFailure): Opened | null {
+  take<Opened extends object>(open: (port: number) => Opened | OpenFailure | 'later'): Opened | null {
     this.#awake();
-    for (;;) {
-      const port = this.#free[0] ?? this.#quarantined[0]?.port;
+    for (let skipped = 0; ; ) {
+      const isFree = skipped < this.#free.length;
+      const at = isFree ? skipped : skipped - this.#free.length;
+      const port = isFree ? this.#free[at] : this.#quarantined[at]?.port;
       if (port === undefined) return null;
       const opened = open(port);
       if (opened === 'unusable') return null;
-      (this.#free.length > 0 ? this.#free : this.#quarantined).shift();
+      if (opened === 'later') {
+        skipped++;
+        continue;
+      }
+      (isFree ? this.#free : this.#quarantined).splice(at, 1);
       if (opened !== 'taken') {
         this.#inUse.add(port);
         return opened;

@@ -69,12 +69,20 @@ export interface WorkerGround extends EngineGround {
   readonly engine: WorkerEngine;
   /** Workers that were lost, and why. */
   readonly lost: readonly string[];
-  /** The workers that have been started: how each stops to listen, what it has been told, and its end. */
-  readonly started: readonly {
-    readonly hang: () => void;
-    readonly heard: readonly string[];
-    readonly die: () => void;
-  }[];
+  /** The workers that have been started. */
+  readonly started: readonly StartedWorker[];
+  /** Whether workers can be started. */
+  readonly system: { isFull: boolean };
+}
+
+interface StartedWorker {
+  /** What it has been told. */
+  readonly heard: readonly string[];
+  /** It listens no more. */
+  readonly hang: () => void;
+  readonly die: () => void;
+  /** It writes this to the control process. */
+  readonly write: (bytes: Uint8Array) => void;
 }
 
 export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
@@ -83,8 +91,10 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
   const lost: string[] = [];
-  const started: { hang: () => void; heard: readonly string[]; die: () => void }[] = [];
+  const started: StartedWorker[] = [];
+  const system = { isFull: false };
   const spawn = (): WorkerProcess => {
+    if (system.isFull) throw new Error('no process can be started');
     const [control, worker] = duplexPair();
     const heard = messagesOn(worker);
     const relay = new PlainRelay({ sockets, clock });
@@ -94,7 +104,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
       worker.destroy();
       control.destroy();
     };
-    started.push({ heard, die, hang: () => void worker.pause() });
+    started.push({ heard, die, hang: () => void worker.pause(), write: (bytes) => void worker.write(bytes) });
     new WorkerServer({
       stream: worker,
       clock,
@@ -120,6 +130,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
   return {
     engine,
     started,
+    system,
     lost,
     disk,
     clock,

@@ -202,4 +202,163 @@ describe('media workers', () => {
       await rm(folder, { recursive: true });
     }
   });
+
+  test('a port that its worker cannot open after all loses the call, whose end is told all the same', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1));
+    const { engine, here, sockets, phone, connect, finish } = stage;
+    const [portA, portB] = [engine.lease('192.0.2.11')!, engine.lease(here)!];
+    const thief = sockets.open(portA, () => {});
+    const { session, heard } = await connect(phone(3), phone(4), { a: { port: portA }, b: { port: portB } });
+    thief?.close();
+    expect(heard.lost).toEqual([`media port ${portA.port} is not open`]);
+    expect((await finish(session)).legs).toMatchObject([{ quality: null }, { quality: null }]);
+    expect(engine.workers()).toMatchObject([{ sessions: 1 }]);
+  });
+
+  test('a call that is answered while its worker is down is carried by the next one', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1));
+    const { engine, here, alice, bob, started, clock, settle, connect, finish } = stage;
+    const [portA, portB] = [engine.lease(here)!, engine.lease(here)!];
+    started[0]!.die();
+    await settle();
+    const { session, update, heard } = await connect(alice, bob, { a: { port: portA }, b: { port: portB } });
+    await update({ a: { port: portA }, b: { port: portB, codecs: [codec('PCMU', 0), codec('PCMA', 8)] } });
+    clock.advance(1000);
+    await settle();
+    alice.speak(portA);
+    await settle();
+    expect(bob.heard).toHaveLength(1);
+    expect(heard.lost).toEqual([]);
+    expect(await finish(session)).toMatchObject({ legs: [{ counters: { packetsReceived: 1 } }, {}] });
+  });
+
+  test('a call that is over before its worker runs again has nothing to tell', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1));
+    const { engine, here, phone, started, settle, connect, finish } = stage;
+    const [portA, portB] = [engine.lease(here)!, engine.lease(here)!];
+    started[0]!.die();
+    await settle();
+    const { session } = await connect(phone(3), phone(4), { a: { port: portA }, b: { port: portB } });
+    expect(await finish(session)).toMatchObject({ legs: [{ counters: { packetsReceived: 0 } }, {}] });
+  });
+
+  test('a worker that does not tell how a call was within 5 s is waited for no longer', async () => {
+    await using stage = await setUp(workersOverMemory(500, 1), {
+      spec: { recording: { file: '/a.wav', paused: false } },
+    });
+    const { session, disk, clock, settle, engine } = stage;
+    disk.verdict = (step) => (step === 'finish' ? new Promise(() => {}) : undefined);
+    const ends: unknown[] = [];
+    session.end(({ recordings }) => ends.push(recordings));
+    clock.advance(4999);
+    await settle();
+    expect(ends).toEqual([]);
+    clock.advance(1);
+    expect(ends).toMatchObject([[{ file: '/a.wav', status: 'failed', reason: 'it was not closed in time' }]]);
+    expect(engine.workers()).toMatchObject([{ state: 'running', sessions: 0 }]);
+  });
+
+  test('who waits for the end of a call is told when all is closed, and no timer is left', async () => {
+    const stage = await setUp(workersOverMemory(500, 1));
+    const { session, started, engine, clock, settle } = stage;
+    started[0]!.hang();
+    let told = 0;
+    session.end(() => told++);
+    session.end(() => told++);
+    const closed = engine.close();
+    clock.advance(5000);
+    await settle();
+    await closed;
+    expect(told).toBe(2);
+    expect(clock.pending).toBe(0);
+    stage.alice.close();
+  });
+
+  test.each([
+    ['a length beyond all measure', Uint8Array.of(255, 255, 255, 255)],
+    ['a frame that is no list', Uint8Array.of(4, 0, 0, 0, 1, 2, 3, 4)],
+    ['a frame with something else than a list', Uint8Array.of(4, 0, 0, 0, 255, 15, 73, 2)],
+  ])('one that speaks nonsense is given up: %s', async (_, bytes) => {
+    await using stage = await setUp(workersOverMemory());
+    const { engine, started, heard, settle } = stage;
+    started[0]!.write(bytes);
+    await settle();
+    expect(heard.lost).toHaveLength(1);
+    expect(engine.workers()).toMatchObject([{ state: 'down' }, { state: 'running' }]);
+  });
+
+  test('one that cannot be started again is tried until it can', async () => {
+    const ground = workersOverMemory(500, 1);
+    const { engine, started, system, clock, settle, here } = ground;
+    await settle();
+    system.isFull = true;
+    started[0]!.die();
+    await settle();
+    for (let n = 0; n < 20; n++) {
+      clock.advance(1000);
+      await settle();
+    }
+    expect(started).toHaveLength(1);
+    expect(ground.lost.at(-1)).toBe('plain-relay-1: no process can be started');
+    system.isFull = false;
+    clock.advance(10_000);
+    await settle();
+    expect(engine.workers()).toMatchObject([{ state: 'running' }]);
+    expect(engine.lease(here)).not.toBeNull();
+    await engine.close();
+  });
+
+  test('where one cannot be started at all, nobody waits for ever', async () => {
+    const { engine, started, settle } = workersOverMemory();
+    const ready = engine.ready();
+    started[1]!.die();
+    await expect(ready).rejects.toThrow('media worker 2 does not start: the connection was closed');
+    await expect(engine.ready()).rejects.toThrow('media worker 2');
+    await settle();
+    await engine.close();
+  });
+
+  test('while the worker of a call is down, its further legs go to another, and both are heard', async () => {
+    const { stage, carol, second } = await twoCalls();
+    await using _ = stage;
+    const { engine, here, started, clock, settle, phone, connect, finish } = stage;
+    started[0]!.die();
+    await settle();
+    const near = engine.lease(here, stage.portA)!;
+    const erin = phone(5);
+    await finish(stage.session);
+    const joined = await connect(erin, carol, { a: { port: stage.portA }, b: { port: near } });
+    clock.advance(1000);
+    await settle();
+    erin.speak(stage.portA);
+    await settle();
+    expect(carol.heard).toHaveLength(1);
+    expect(joined.heard.lost).toEqual([]);
+    await finish(second.session);
+  });
+
+  test('what was counted with other workers is told though the call ends right after it has moved', async () => {
+    const { stage, second } = await twoCalls();
+    await using _ = stage;
+    const { alice, portA, portB, session, finish, settle } = stage;
+    await finish(second.session);
+    alice.speak(portA);
+    await settle();
+    session.update({
+      id: 'call-1',
+      legs: [portA, second.portB].map((port) => ({
+        port,
+        remote: alice.sdp,
+        signalling: null,
+        send: true,
+        codecs: [codec('PCMU', 0)],
+        ptime: null,
+      })) as never,
+      idleTimeout: null,
+      answered: false,
+    });
+    const { legs } = await finish(session);
+    expect(legs[0].counters.packetsReceived).toBe(1);
+    stage.engine.release(portB);
+  });
 });

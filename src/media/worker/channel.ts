@@ -79,7 +79,9 @@ export class Channel<Out, In> {
       const frame = bytes.subarray(headerLength, this.#wanted);
       bytes = bytes.subarray(this.#wanted);
       this.#wanted = headerLength;
-      for (const message of deserialize(frame) as In[]) this.#user.onMessage(message);
+      const messages = messagesIn<In>(frame);
+      if (messages === null) return this.#lose('it sent nonsense');
+      for (const message of messages) this.#user.onMessage(message);
     }
     this.#received = bytes.length > 0 ? [bytes] : [];
     this.#receivedLength = bytes.length;
@@ -90,5 +92,15 @@ export class Channel<Out, In> {
     this.#closed = true;
     this.#stream.destroy();
     this.#user.onClose(reason);
+  }
+}
+
+/** Null where it is no list: whoever wrote it is out of its mind, and must not take this end along. */
+function messagesIn<In>(frame: Uint8Array): readonly In[] | null {
+  try {
+    const messages: unknown = deserialize(frame);
+    return Array.isArray(messages) ? messages : null;
+  } catch {
+    return null;
   }
 }

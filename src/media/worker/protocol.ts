@@ -41,6 +41,7 @@ export type ToWorker =
 export type FromWorker =
   /** It is there; `name` is what carries packets in it. */
   | { readonly type: 'ready'; readonly name: string }
+  /** Answers each `ports`: what was to be shut is, too. */
   | { readonly type: 'opened'; readonly results: readonly (readonly [PortPair, 'opened' | OpenFailure])[] }
   | ({ readonly type: 'told'; readonly session: number } & UserEvent)
   | { readonly type: 'ended'; readonly session: number; readonly summary: MediaSummary }

@@ -24,6 +24,7 @@ export interface WorkerEngineOptions {
 
 /** The media engine in worker processes: packets never pass through this one. */
 export class WorkerEngine implements MediaEngine {
+  readonly #clock: Clock;
   readonly #ports: WorkerPorts;
   readonly #links: readonly WorkerLink[];
   /** By the number that a worker knows it under. */
@@ -33,6 +34,7 @@ export class WorkerEngine implements MediaEngine {
 
   constructor(options: WorkerEngineOptions) {
     const { clock, log, spawn } = options;
+    this.#clock = clock;
     this.#ports = new WorkerPorts(options);
     this.#links = Array.from({ length: options.workers }, (_, index) => {
       const link: WorkerLink = new WorkerLink({
@@ -41,28 +43,33 @@ export class WorkerEngine implements MediaEngine {
         clock,
         log,
         user: {
-          onOpened: (pair, result) => this.#ports.onOpened(pair, result),
+          onOpened: (pair, result) => this.#ports.onOpened(link, pair, result),
           onSession: (message) => this.#onSession(message),
           onFigures: (session, counters) => this.#parts.get(session)?.onFigures(counters),
           onDown: (reason) => {
             this.#onDown(link, reason);
             options.onWorkerLost(link.name, reason);
           },
-          onRestart: () => this.#ports.onRestart(link),
+          onRestart: () => this.#onRestart(link),
         },
       });
       return link;
     });
+    for (const link of this.#links) link.start();
   }
 
-  /** Settles when every worker runs. */
+  /**
+   * Settles when every worker runs.
+   * @throws Error when one has died before it ever ran
+   */
   async ready(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.running()));
   }
 
   lease(address: string, near?: PortPair): PortPair | null {
-    const link = (near && this.#ports.find(near)?.link) ?? this.#leastLoaded();
-    return link?.fit ? this.#ports.lease(address, link) : null;
+    const nearest = near && this.#ports.find(near)?.link;
+    const link = nearest?.fit ? nearest : this.#leastLoaded();
+    return link && this.#ports.lease(address, link);
   }
 
   release(pair: PortPair): void {
@@ -72,6 +79,7 @@ export class WorkerEngine implements MediaEngine {
   start(spec: MediaSessionSpec, user: MediaSessionUser): MediaSession {
     return new WorkerSession(spec, user, {
       ports: this.#ports,
+      clock: this.#clock,
       begin: (part) => {
         const number = ++this.#lastPart;
         this.#parts.set(number, part);
@@ -97,13 +105,14 @@ export class WorkerEngine implements MediaEngine {
     return this.#links.map((link) => ({
       name: link.name,
       state: link.state,
-      sessions: [...this.#parts.values()].filter((part) => part.link === link).length,
+      sessions: this.#partsOf(link).length,
       restarts: link.restarts,
     }));
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.close()));
+    for (const part of [...this.#parts.values()]) part.close();
   }
 
   #leastLoaded(): WorkerLink | null {
@@ -122,6 +131,15 @@ export class WorkerEngine implements MediaEngine {
 
   #onDown(link: WorkerLink, reason: string): void {
     this.#ports.onDown(link);
-    for (const part of [...this.#parts.values()]) if (part.link === link) part.onDown(reason);
+    for (const part of this.#partsOf(link)) part.onDown(reason);
+  }
+
+  #onRestart(link: WorkerLink): void {
+    this.#ports.onRestart(link);
+    for (const part of this.#partsOf(link)) part.onRestart();
+  }
+
+  #partsOf(link: WorkerLink): readonly SessionPart[] {
+    return [...this.#parts.values()].filter((part) => part.link === link);
   }
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Clock, type Log, sameAddress, type Timer } from '../../base/index.ts';
+import type { Clock, Log, Timer } from '../../base/index.ts';
 import type { MediaWorker } from '../engine.ts';
 import type { LegCounters, MediaTotals, OpenFailure, PortPair } from '../relay.ts';
 import { Channel } from './channel.ts';
@@ -33,7 +33,7 @@ export interface LinkUser {
   onFigures(session: number, counters: readonly [LegCounters, LegCounters]): void;
   /** It has died: whatever it carried is lost. It will be started again. */
   onDown(reason: string): void;
-  /** It has been started again; no port is open there. */
+  /** It is started again; no port is open there. */
   onRestart(): void;
 }
 
@@ -63,11 +63,15 @@ export class WorkerLink {
   #restarts = 0;
   #closed = false;
   #toShut: PortPair[] = [];
+  /** What it was told to shut and has not confirmed, message by message. */
+  readonly #shutting: (readonly PortPair[])[] = [];
   #shutTimer: Timer | null = null;
   /** What has been counted by those that have died, and by the one that lives. */
   #before: MediaTotals = { received: 0, sent: 0, lost: 0 };
   #totals: MediaTotals = { received: 0, sent: 0, lost: 0 };
   readonly #waiting: PromiseWithResolvers<void>[] = [];
+  /** Why it has never run. */
+  #failure: Error | null = null;
 
   constructor({ index, spawn, clock, log, user }: WorkerLinkOptions) {
     this.#index = index;
@@ -75,7 +79,6 @@ export class WorkerLink {
     this.#clock = clock;
     this.#log = log;
     this.#user = user;
-    this.#start();
   }
 
   get state(): MediaWorker['state'] {
@@ -104,8 +107,12 @@ export class WorkerLink {
     };
   }
 
-  /** Settles when it runs, or is closed. */
+  /**
+   * Settles when it runs, or is closed.
+   * @throws Error when it has died before it ever ran
+   */
   async running(): Promise<void> {
+    if (this.#failure) throw this.#failure;
     if (this.#state === 'running' || this.#closed) return;
     const waiting = Promise.withResolvers<void>();
     this.#waiting.push(waiting);
@@ -123,13 +130,15 @@ export class WorkerLink {
 
   /** Shuts a port, with others. */
   shut(pair: PortPair): void {
+    if (this.#channel === null) return;
     this.#toShut.push(pair);
     this.#shutTimer ??= this.#clock.after(shutDelay, () => this.#sendPorts([]));
   }
 
-  /** Whether it may still have this port open. */
-  isShutting(pair: PortPair): boolean {
-    return this.#toShut.some((waiting) => sameAddress(waiting, pair));
+  /** Whether it may still have this port open, and will shut it before it opens anything else. */
+  isShutting(port: number): boolean {
+    const isIt = (pair: PortPair): boolean => pair.port === port;
+    return this.#toShut.some(isIt) || this.#shutting.some((pairs) => pairs.some(isIt));
   }
 
   async close(): Promise<void> {
@@ -148,16 +157,23 @@ export class WorkerLink {
     timer.cancel();
   }
 
-  #start(): void {
+  /** Starts its process; that goes on by itself until it is closed. */
+  start(): void {
     this.#state = 'starting';
     this.#startedAt = this.#answeredAt = this.#clock.now();
-    const worker = this.#spawn(this.#index);
+    let worker: WorkerProcess;
+    try {
+      worker = this.#spawn(this.#index);
+    } catch (error) {
+      return this.#lose((error as Error).message);
+    }
     this.#process = worker;
     this.#channel = new Channel(worker.stream, {
       onMessage: (message) => this.#hear(message),
       onClose: (reason) => this.#lose(reason),
     });
     this.#timer = this.#clock.after(pingInterval, () => this.#watch());
+    if (this.#restarts > 0) this.#user.onRestart();
   }
 
   #watch(): void {
@@ -173,10 +189,11 @@ export class WorkerLink {
         this.#name = message.name;
         this.#state = 'running';
         this.#answeredAt = this.#clock.now();
+        this.#failure = null;
         for (const waiting of this.#waiting.splice(0)) waiting.resolve();
-        if (this.#restarts > 0) this.#user.onRestart();
         return;
       case 'opened':
+        this.#shutting.shift();
         for (const [pair, result] of message.results) this.#user.onOpened(pair, result);
         return;
       case 'told':
@@ -202,6 +219,8 @@ export class WorkerLink {
     this.#shutTimer?.cancel();
     this.#shutTimer = null;
     this.#toShut = [];
+    this.#shutting.length = 0;
+    if (this.#state === 'starting' && this.#restarts === 0) this.#fail(reason);
     this.#state = 'down';
     this.#before = this.totals;
     this.#totals = { received: 0, sent: 0, lost: 0 };
@@ -214,16 +233,23 @@ export class WorkerLink {
     this.#log.error('a media worker was lost', { worker: this.name, reason, restart_ms: this.#pause });
     this.#timer = this.#clock.after(this.#pause, () => {
       this.#restarts++;
-      this.#start();
+      this.start();
     });
     this.#user.onDown(reason);
+  }
+
+  #fail(reason: string): void {
+    this.#failure = new Error(`media worker ${this.#index + 1} does not start: ${reason}`);
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure);
   }
 
   #sendPorts(open: readonly PortPair[]): void {
     this.#shutTimer?.cancel();
     this.#shutTimer = null;
+    if (this.#channel === null) return;
     const shut = this.#toShut;
     this.#toShut = [];
-    this.#channel?.send({ type: 'ports', shut, open });
+    this.#shutting.push(shut);
+    this.#channel.send({ type: 'ports', shut, open });
   }
 }

@@ -45,14 +45,14 @@ export class WorkerPorts {
     this.#probe = probe;
   }
 
-  /** A pair on a local address, carried by `link`; null when none is left or the address cannot be bound. */
+  /**
+   * A pair on a local address, carried by `link`, or by another worker where only that has one left; null when none is
+   * left at all or the address cannot be bound.
+   */
   lease(address: string, link: WorkerLink): PortPair | null {
     const pair = this.#stockOf(link, address).pop() ?? this.#openNow(address, link);
-    if (pair === null) return null;
-    this.#leases.set(pair.port, { pair, link, session: null });
-    this.#leasedOf.set(link, this.loadOf(link) + 1);
-    this.#refill(address, link);
-    return pair;
+    if (pair) return this.#noted(pair, link);
+    return this.#pool.free === 0 ? this.#leaseOfStock(address, link) : null;
   }
 
   release(pair: PortPair): void {
@@ -78,11 +78,10 @@ export class WorkerPorts {
   }
 
   /** A pair that was to be open in advance is, or is not. */
-  onOpened(pair: PortPair, result: 'opened' | OpenFailure): void {
-    const link = this.#ordered.get(pair.port);
-    this.#ordered.delete(pair.port);
+  onOpened(link: WorkerLink, pair: PortPair, result: 'opened' | OpenFailure): void {
     if (result !== 'opened') this.#report(pair, result);
-    if (link === undefined) return;
+    if (this.#ordered.get(pair.port) !== link) return;
+    this.#ordered.delete(pair.port);
     if (result === 'opened') this.#stockOf(link, pair.address).push(pair);
     else if (result === 'taken') this.#pool.reject(pair.port);
     else this.#pool.release(pair.port);
@@ -99,18 +98,25 @@ export class WorkerPorts {
     }
   }
 
-  /** Pairs that wait for their call's answer are opened again; those of a session have gone with it. */
+  /** Pairs in the hands of calls are opened again, for those that wait for their answer. */
   onRestart(link: WorkerLink): void {
-    const waiting = [...this.#leases.values()].filter((lease) => lease.link === link && lease.session === null);
-    if (waiting.length > 0) link.open(waiting.map(({ pair }) => pair));
+    const leased = [...this.#leases.values()].filter((lease) => lease.link === link);
+    if (leased.length > 0) link.open(leased.map(({ pair }) => pair));
+  }
+
+  #noted(pair: PortPair, link: WorkerLink): PortPair {
+    this.#leases.set(pair.port, { pair, link, session: null });
+    this.#leasedOf.set(link, this.loadOf(link) + 1);
+    this.#refill(pair.address, link);
+    return pair;
   }
 
   #openNow(address: string, link: WorkerLink): PortPair | null {
-    if (this.#pool.free === 0) this.#giveUpStock();
     const pair = this.#pool.take((port) => {
       const wanted = { address, port };
-      // Its last call has only just ended: the worker shuts it before it opens it.
-      if (link.isShutting(wanted)) return wanted;
+      // Its last call has only just ended: the worker shuts it before it opens it, but only that worker.
+      if (link.isShutting(port)) return wanted;
+      if (this.#isShutting(port)) return 'later';
       const found = this.#probe(wanted);
       if (found === 'opened') return wanted;
       this.#report(wanted, found);
@@ -121,13 +127,14 @@ export class WorkerPorts {
   }
 
   #refill(address: string, link: WorkerLink): void {
+    if (link.state === 'down') return;
     const { length } = this.#stockOf(link, address);
     // A small pool is left to those who need a port now.
     const spare = Math.floor(this.#pool.free / 4);
     if (length >= fewOpen || spare === 0 || this.#ordered.size > 0) return;
     const pairs: PortPair[] = [];
     while (length + pairs.length < Math.min(manyOpen, spare)) {
-      const pair = this.#pool.take((port) => ({ address, port }));
+      const pair = this.#pool.take((port) => (this.#isShutting(port) ? 'later' : { address, port }));
       if (pair === null) break;
       this.#ordered.set(pair.port, link);
       pairs.push(pair);
@@ -135,14 +142,30 @@ export class WorkerPorts {
     if (pairs.length > 0) link.open(pairs);
   }
 
-  /** One pair that is open in advance, wherever, goes back to the pool. */
-  #giveUpStock(): void {
-    for (const [link, byAddress] of this.#stock) {
-      for (const pairs of byAddress.values()) {
-        const pair = pairs.pop();
-        if (pair) return this.#shut(pair, link);
+  /**
+   * A pair that is open in advance elsewhere: with another worker, or for another address, where it is shut and opened
+   * again by the same worker. `link`'s own come first.
+   */
+  #leaseOfStock(address: string, link: WorkerLink): PortPair | null {
+    for (const holder of new Set([link, ...this.#stock.keys()])) {
+      if (!holder.fit) continue;
+      const own = this.#stockOf(holder, address).pop();
+      if (own) return this.#noted(own, holder);
+      for (const pairs of this.#stock.get(holder)?.values() ?? []) {
+        const given = pairs.pop();
+        if (given === undefined) continue;
+        this.#shut(given, holder);
+        const pair = this.#openNow(address, holder);
+        return pair && this.#noted(pair, holder);
       }
     }
+    return null;
+  }
+
+  /** Whether a worker may still have it open. */
+  #isShutting(port: number): boolean {
+    for (const link of this.#stock.keys()) if (link.isShutting(port)) return true;
+    return false;
   }
 
   #shut(pair: PortPair, link: WorkerLink): void {

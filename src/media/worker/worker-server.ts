@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, every, type Log, type LogFields, type Timer } from '../../base/index.ts';
-import type { MediaSession, MediaSessionUser } from '../engine.ts';
+import type { MediaSession, MediaSessionUser, MediaSummary } from '../engine.ts';
 import type { MediaSessions } from '../media-sessions.ts';
-import type { Relay } from '../relay.ts';
+import { noCounters, type Relay } from '../relay.ts';
 import { Channel } from './channel.ts';
 import { type FromWorker, type ToWorker, type UserEvent, userEvents } from './protocol.ts';
 
@@ -11,6 +11,15 @@ const figuresInterval = 1000;
 const countersEvery = 5;
 /** What may be dropped is dropped while the control process has so many bytes still to take. */
 const backlogLimit = 4 * 1024 * 1024;
+
+/** Of a session that never began. */
+const noSummary: MediaSummary = {
+  legs: [
+    { counters: noCounters, quality: null },
+    { counters: noCounters, quality: null },
+  ],
+  recordings: [],
+};
 
 export interface WorkerServerOptions {
   /** To the control process. */
@@ -52,8 +61,7 @@ export class WorkerServer {
       case 'ports': {
         for (const pair of message.shut) this.#relay.shut(pair);
         const results = message.open.map((pair) => [pair, this.#relay.open(pair)] as const);
-        if (results.length > 0) this.#channel.send({ type: 'opened', results });
-        return;
+        return this.#channel.send({ type: 'opened', results });
       }
       case 'start':
       case 'update':
@@ -81,9 +89,12 @@ export class WorkerServer {
   }
 
   #end(session: number): void {
+    const ended = (summary: MediaSummary) => this.#channel.send({ type: 'ended', session, summary });
     const running = this.#running.get(session);
     this.#running.delete(session);
-    running?.end((summary) => this.#channel.send({ type: 'ended', session, summary }));
+    // It may never have begun, where a port could not be opened.
+    if (running) running.end(ended);
+    else ended(noSummary);
   }
 
   #userOf(session: number): MediaSessionUser {
@@ -94,6 +105,7 @@ export class WorkerServer {
   }
 
   #tell(session: number, event: UserEvent): void {
+    if (event.event === 'onQuality' && this.#channel.backlog > backlogLimit) return;
     this.#channel.send({ type: 'told', session, ...event });
   }
 

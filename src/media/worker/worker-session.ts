@@ -2,7 +2,7 @@ import type { MediaLeg, MediaSession, MediaSessionSpec, MediaSessionUser, MediaS
 import { addCounters, type LegCounters, type LegIndex, noCounters, type PortPair } from '../relay.ts';
 import type { RecordingSummary } from '../sound/recorder.ts';
 import type { UserEvent } from './protocol.ts';
-import { type PartNumbers, type PartUser, SessionPart } from './session-part.ts';
+import { type PartHost, type PartUser, SessionPart } from './session-part.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { Lease, WorkerPorts } from './worker-ports.ts';
 
@@ -10,7 +10,7 @@ import type { Lease, WorkerPorts } from './worker-ports.ts';
 const loopback = '127.0.0.1';
 
 /** What a session needs of its engine. */
-export interface SessionHost extends PartNumbers {
+export interface SessionHost extends PartHost {
   readonly ports: WorkerPorts;
 }
 
@@ -35,8 +35,13 @@ export class WorkerSession implements MediaSession {
   /** What was counted before the legs came to other workers. */
   #before: readonly [LegCounters, LegCounters] = [noCounters, noCounters];
   #recordings: readonly RecordingSummary[] = [];
+  /** Parts that have been left and have not told yet how they were. */
+  #leaving = 0;
   #final: MediaSummary | null = null;
   #ending = false;
+  readonly #onEnd: ((summary: MediaSummary) => void)[] = [];
+  /** What its parts have told at the end. */
+  #last: readonly MediaSummary[] | null = null;
   #lost = false;
 
   constructor(spec: MediaSessionSpec, user: MediaSessionUser, host: SessionHost) {
@@ -55,15 +60,23 @@ export class WorkerSession implements MediaSession {
 
   end(done: (summary: MediaSummary) => void): void {
     if (this.#final) return done(this.#final);
-    const parts = this.#parts;
+    this.#onEnd.push(done);
+    if (this.#ending) return;
     this.#ending = true;
     for (const lease of this.#leases) lease.session = null;
     this.#leases = [];
-    endParts(parts ?? [], (summaries) => {
-      this.#dropBridge();
-      this.#final ??= this.#summary(summaries);
-      done(this.#final);
+    endParts(this.#parts ?? [], (summaries) => {
+      this.#release(this.#bridge);
+      this.#last = summaries;
+      this.#finish();
     });
+  }
+
+  /** Tells how it was, once all parts have told, those that were left before too. */
+  #finish(): void {
+    if (this.#last === null || this.#leaving > 0) return;
+    this.#final = this.#summary(this.#last);
+    for (const done of this.#onEnd.splice(0)) done(this.#final);
   }
 
   counters(): readonly [LegCounters, LegCounters] {
@@ -151,11 +164,14 @@ export class WorkerSession implements MediaSession {
     const bridge = this.#bridge;
     this.#bridge = null;
     this.#parts = null;
+    this.#leaving++;
     endParts(parts, (summaries) => {
+      this.#leaving--;
       this.#release(bridge);
       const { legs, recordings } = this.#summary(summaries);
       this.#before = [legs[0].counters, legs[1].counters];
       this.#recordings = recordings;
+      this.#finish();
     });
   }
 
@@ -187,11 +203,6 @@ export class WorkerSession implements MediaSession {
     if (first) ports.release(first);
     if (second) ports.release(second);
     return null;
-  }
-
-  #dropBridge(): void {
-    this.#release(this.#bridge);
-    this.#bridge = null;
   }
 
   #release(bridge: Bridge | null): void {
