@@ -100,6 +100,20 @@ test('a call that nobody wants recorded is not, and its record says null', async
   expect(recording.told()).toEqual([]);
 });
 
+test('a disk that does not answer keeps the record back for 5 s, and lengthens the call by nothing', async () => {
+  await using recording = await recordedTalk();
+  const { world } = recording;
+  world.disk.verdict = (step) => (step === 'finish' ? new Promise(() => {}) : undefined);
+  recording.speak(500);
+  await recording.hangUp();
+  expect(world.cdrs).toEqual([]);
+  world.run(5000);
+  await settled();
+  const [cdr] = world.cdrs;
+  expect(cdr).toMatchObject({ billsec: 10, recording: { status: 'failed' } });
+  expect(Date.parse(cdr!.end_time) - Date.parse(cdr!.answer_time!)).toBeLessThan(10_500);
+});
+
 test.each([
   ['the caller wants it', false, true, null, true],
   ['the callee wants it', false, null, true, true],

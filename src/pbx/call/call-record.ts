@@ -10,6 +10,12 @@ export interface CalledPhone {
   readonly address: string;
 }
 
+/** A moment by both hands of the clock, in ms. */
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
 /** What is known of one call, told as events and log lines when it happens; its end makes the call's record. */
 export class CallRecord {
   #facts: CallFacts;
@@ -18,7 +24,8 @@ export class CallRecord {
   readonly #startedAt: number;
   #ringingAt: number | null = null;
   #setupMs: number | null = null;
-  #answeredAt: { readonly wall: number; readonly monotonic: number } | null = null;
+  #answeredAt: Moment | null = null;
+  #overAt: Moment | null = null;
 
   constructor(facts: Omit<CallFacts, 'startedAt'>, context: Pick<CallContext, 'clock' | 'events'>, log: Log) {
     this.#context = context;
@@ -58,9 +65,9 @@ export class CallRecord {
   }
 
   answered(codec: string | null): void {
-    const { events, clock } = this.#context;
+    const { events } = this.#context;
     const setupMs = this.#noteSetUp();
-    this.#answeredAt = { wall: clock.wall(), monotonic: clock.now() };
+    this.#answeredAt = this.#now();
     events.publish({ type: 'call.answered', at: this.#answeredAt.wall, call: this.facts, codec, setupMs });
     this.#log.info('call answered', { codec });
   }
@@ -79,6 +86,15 @@ export class CallRecord {
     this.#log.warning(silenceInWords(audio), { leg, reason, stranger, sdp_address, signalling_ip });
   }
 
+  /**
+   * The phones hear no more of each other: what is still to be found out for the record makes the call no longer. Returns
+   * when that was, by the monotonic clock.
+   */
+  over(): number {
+    this.#overAt ??= this.#now();
+    return this.#overAt.monotonic;
+  }
+
   /** `callee` is the phone that answered, else the first that was called; `codec` that of the caller's leg. */
   ended(
     ending: Ending,
@@ -86,18 +102,18 @@ export class CallRecord {
     codec: string | null,
     media: Pick<EndedCall, 'media' | 'recording'>,
   ): void {
-    const { clock, events } = this.#context;
-    const now = clock.now();
+    const { events } = this.#context;
+    const { wall, monotonic } = this.#overAt ?? this.#now();
     const call: EndedCall = {
       ...this.facts,
       calleeSipCallId: callee?.sipCallId ?? null,
       calleeIp: callee?.address ?? null,
       ringingAt: this.#ringingAt,
       answeredAt: this.#answeredAt?.wall ?? null,
-      endedAt: clock.wall(),
+      endedAt: wall,
       setupMs: this.#setupMs,
-      durationMs: now - this.#startedAt,
-      billMs: this.#answeredAt ? now - this.#answeredAt.monotonic : 0,
+      durationMs: monotonic - this.#startedAt,
+      billMs: this.#answeredAt ? monotonic - this.#answeredAt.monotonic : 0,
       codec: this.#answeredAt ? codec : null,
       ending,
       ...media,
@@ -105,6 +121,11 @@ export class CallRecord {
     events.publish({ type: 'call.ended', at: call.endedAt, call });
     const { status, reason, party: by, sipStatus: sip_status, text } = ending;
     this.#log.info('call ended', { status, reason, by, sip_status, text });
+  }
+
+  #now(): Moment {
+    const { clock } = this.#context;
+    return { wall: clock.wall(), monotonic: clock.now() };
   }
 
   /** ms from the INVITE to the first sign of the callee. */

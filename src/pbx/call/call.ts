@@ -452,7 +452,7 @@ export class Call implements CallHost {
     for (const side of leaving) this.#hangUp(side, ending);
     const callee = this.#conversation ? phoneOf(this.#conversation.callee) : (this.#setup?.first ?? null);
     const codec = (sides[0]?.leg ?? this.#callerEnd?.leg)?.codec ?? null;
-    const endedAt = this.context.clock.now();
+    const endedAt = this.record.over();
     this.media.end((ofCaller, ofCallee, recordings) => {
       const recording = this.#recording.ended(recordings, endedAt);
       this.record.ended(ending, callee, codec, { media: { caller: ofCaller, callee: ofCallee }, recording });
