@@ -113,6 +113,7 @@ export function loadNativeAddon(): { readonly addon: NativeAddon } | { readonly 
     const addon: NativeAddon = createRequire(import.meta.url)('../../native/build/Release/relay.node');
     return addon.face === face ? { addon } : { addon: null, reason: 'it is built from other sources' };
   } catch (error) {
-    return { addon: null, reason: String((error as Error).message).split('\n', 1)[0]! };
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { addon: null, reason: code === 'MODULE_NOT_FOUND' ? 'it is not built' : message.split('\n', 1)[0]! };
   }
 }

@@ -12,6 +12,8 @@ const drainSize = 128 * 1024;
 /** How often it is drained in one turn of the event loop at most. */
 const drainsPerTurn = 16;
 
+export const realTimeRefused = 'real-time priority refused to the media relay: a busy machine may delay audio';
+
 export interface NativeRelayOptions {
   readonly addon: NativeAddon;
   readonly clock: Clock;
@@ -202,9 +204,7 @@ export class NativeRelay implements Relay {
     if (kind === answer.ended) this.#forget(session);
     else if (kind === answer.settled) this.#settling.shift()?.();
     else if (kind === answer.realTimeRefused) {
-      this.#log.warning('real-time priority refused to the media relay: a busy machine may delay audio', {
-        errno: number,
-      });
+      this.#log.warning(realTimeRefused, { errno: number });
     } else if (kind === answer.realTimeGivenBack) {
       this.#log.warning('the media relay is overloaded and has given its real-time priority back');
     } else if (kind === answer.realTimeTaken) {

@@ -16,6 +16,8 @@ export interface OpenRelayOptions {
   readonly relay?: 'auto' | 'plain';
 }
 
+export const noNativeRelay = 'no native relay: the plain relay takes its place, at a higher cost for each packet';
+
 /** A relay with its name for the status page. */
 export interface OpenedRelay {
   readonly relay: Relay;
@@ -40,6 +42,6 @@ export function openRelay(options: OpenRelayOptions, load = loadNativeAddon): Op
       reason = (error as Error).message;
     }
   }
-  log.warning('no native relay: the plain relay takes its place, at a higher cost for each packet', { reason });
+  log.warning(noNativeRelay, { reason });
   return plain();
 }

@@ -1,6 +1,6 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { deserialize } from 'node:v8';
-import { SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
+import { type Log, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import {
   type LegIndex,
   LocalEngine,
@@ -21,6 +21,7 @@ import {
   type WorkerProcess,
   WorkerServer,
 } from '../../src/media/index.ts';
+import { noNativeRelay } from '../../src/media/open-relay.ts';
 import type { AgreedCodec } from '../../src/sdp/index.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { type Ground, Phone, relays } from './relay-stage.ts';
@@ -71,6 +72,8 @@ export interface WorkerGround extends EngineGround {
   readonly lost: readonly string[];
   /** The workers that have been started. */
   readonly started: readonly StartedWorker[];
+  /** What the log was told, but for its fields. */
+  readonly lines: readonly string[];
   /** Whether workers can be started. */
   readonly system: { isFull: boolean };
 }
@@ -91,6 +94,9 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
   const random = new SeededRandom(7);
   const sockets = new MemorySockets(clock, random);
   const lost: string[] = [];
+  const lines: string[] = [];
+  const keep = (message: string): void => void lines.push(message);
+  const log: Log = { debug: keep, info: keep, warning: keep, error: keep, child: () => log };
   const started: StartedWorker[] = [];
   const system = { isFull: false };
   const spawn = (): WorkerProcess => {
@@ -108,7 +114,10 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     new WorkerServer({
       stream: worker,
       clock,
-      make: () => ({ relay, sessions, name: 'plain-relay' }),
+      make: (ofWorker) => {
+        ofWorker.warning(noNativeRelay, { reason: 'this is a test' });
+        return { relay, sessions, name: 'plain-relay' };
+      },
       onClose: () => void relay.close(),
     });
     return { stream: control, kill: die };
@@ -119,7 +128,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     ports: { start: 10_000, end: 10_000 + 2 * pairs },
     clock,
     random,
-    log: silentLog,
+    log,
     probe: (pair) => {
       const both = [pair, { ...pair, port: pair.port + 1 }].map((local) => sockets.open(local, () => {}));
       for (const socket of both) socket?.close();
@@ -132,6 +141,7 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     started,
     system,
     lost,
+    lines,
     disk,
     clock,
     sockets,

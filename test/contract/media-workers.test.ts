@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { noNativeRelay } from '../../src/media/open-relay.ts';
 import { stereoHeader } from '../../src/media/sound/wav-header.ts';
 import { channelsOf } from '../support/memory-disk.ts';
 import { codec, setUp, workersOverMemory } from './engine-stage.ts';
@@ -125,6 +126,18 @@ describe('media workers', () => {
     await settle();
     expect(bob.heard).toHaveLength(1);
     expect(engine.workers()[0]).toMatchObject({ sessions: 1 });
+  });
+
+  test('the log says once that all of them do without the native relay, that one was lost, and that it runs again', async () => {
+    await using stage = await setUp(workersOverMemory());
+    const { started, clock, settle, lines } = stage;
+    await settle();
+    expect(lines).toEqual([noNativeRelay]);
+    started[1]!.die();
+    await settle();
+    clock.advance(1000);
+    await settle();
+    expect(lines.slice(1)).toEqual(['a media worker was lost', 'a media worker runs again']);
   });
 
   test('a call that rings while its worker dies is carried by the next one', async () => {

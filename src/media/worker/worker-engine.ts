@@ -1,5 +1,7 @@
 import type { Clock, Log, Random } from '../../base/index.ts';
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from '../engine.ts';
+import { realTimeRefused } from '../native-relay.ts';
+import { noNativeRelay } from '../open-relay.ts';
 import type { PortRange } from '../port-pool.ts';
 import type { MediaTotals, OpenFailure, PortPair } from '../relay.ts';
 import type { FromWorker } from './protocol.ts';
@@ -22,6 +24,9 @@ export interface WorkerEngineOptions {
   readonly onWorkerLost: (worker: string, reason: string) => void;
 }
 
+/** What is as true of every worker as of the first that says it. */
+const remarks: ReadonlySet<string> = new Set([noNativeRelay, realTimeRefused]);
+
 /** The media engine in worker processes: packets never pass through this one. */
 export class WorkerEngine implements MediaEngine {
   readonly #clock: Clock;
@@ -33,7 +38,8 @@ export class WorkerEngine implements MediaEngine {
   #lost = 0;
 
   constructor(options: WorkerEngineOptions) {
-    const { clock, log, spawn } = options;
+    const { clock, spawn } = options;
+    const log = withRemarksOnce(options.log);
     this.#clock = clock;
     this.#ports = new WorkerPorts(options);
     this.#links = Array.from({ length: options.workers }, (_, index) => {
@@ -142,4 +148,21 @@ export class WorkerEngine implements MediaEngine {
   #partsOf(link: WorkerLink): readonly SessionPart[] {
     return [...this.#parts.values()].filter((part) => part.link === link);
   }
+}
+
+/** A log to which such remarks are made once, whichever worker makes them. */
+function withRemarksOnce(log: Log): Log {
+  const made = new Set<string>();
+  const warning: Log['warning'] = (message, fields) => {
+    if (made.has(message)) return;
+    if (remarks.has(message)) made.add(message);
+    log.warning(message, fields);
+  };
+  return {
+    debug: (message, fields) => log.debug(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    warning,
+    error: (message, fields) => log.error(message, fields),
+    child: (fields) => log.child(fields),
+  };
 }

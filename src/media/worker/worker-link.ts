@@ -191,6 +191,7 @@ export class WorkerLink {
         this.#answeredAt = this.#clock.now();
         this.#failure = null;
         for (const waiting of this.#waiting.splice(0)) waiting.resolve();
+        if (this.#restarts > 0) this.#log.info('a media worker runs again', { worker: this.name });
         return;
       case 'opened':
         this.#shutting.shift();
