@@ -15,6 +15,8 @@ export function configWarnings(config: Config): string[] {
       `media.port_pool has room for ${room === 1 ? 'one call' : `${room} calls`} only, sip.max_concurrent_calls is ${sip.max_concurrent_calls}`,
     );
   }
+  if (media.relay === 'plain' && media.dscp !== defaultConfig.media.dscp)
+    warnings.push('media.dscp has no effect with media.relay plain: only the native relay marks packets');
   if (
     cdr.enabled &&
     cdr.retention_days > 0 &&

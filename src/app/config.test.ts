@@ -138,6 +138,7 @@ describe('the file', () => {
       `pbx.yaml:3: sip.tls.private_key: ${join(cwd, 'config')} is no file`,
       'pbx.yaml:5: media.rtp_timeout: must be a whole number, got "soon"',
     ]);
+    expect(faults({ yaml: `sip: { transport: wss, ${tls} }` })).toHaveLength(2);
     // Without the listener nobody reads them.
     expect(faults({ yaml: `sip: { ${tls} }` })).toEqual([]);
   });
@@ -398,6 +399,11 @@ describe('warnings', () => {
     ['registrar: { auth: none }', 'registrar.auth is none'],
     ['api: { insecure: true }', 'api.insecure is true'],
     ['media: { port_pool: { start: 10000, end: 10040 } }', 'room for 10 calls only'],
+    ['media: { relay: plain, dscp: 34 }', 'media.dscp has no effect with media.relay plain'],
+    ['media: { prompts: sounds }', 'media.prompts: there is no folder '],
+    ['media: { prompts: pbx.yaml }', 'pbx.yaml is no folder; tones of ours are heard instead'],
+    ['recording: { enabled: true, directory: pbx.yaml/calls }', 'pbx.yaml is no folder; calls are not recorded'],
+    ['extensions: [{ number: 1, password: x, recording: true }]\nrecording: { directory: pbx.yaml }', 'is no folder'],
     ['cdr: { filename_pattern: cdr-%Y-%m.jsonl }', 'cdr.retention_days has no effect'],
     ['monitoring: { scrape_interval: 60 }', 'monitoring.scrape_interval has no effect'],
     ['hep: { server: "homer:9060" }', 'hep has no effect'],
@@ -406,6 +412,14 @@ describe('warnings', () => {
     const told = warnings({ yaml });
     expect(told).toEqual([expect.stringContaining(words)]);
     expect(told.join()).not.toContain('s3cret');
+  });
+
+  test.each([
+    ['that is to be made', 'recording: { enabled: true, directory: data/calls/recorded }'],
+    ['that nothing is to be put into', 'recording: { directory: pbx.yaml }'],
+    ['of sounds that is there', 'media: { prompts: config }'],
+  ])('a folder %s is not warned of', (_, yaml) => {
+    expect(warnings({ yaml })).toEqual([]);
   });
 
   test('a key set to its default is not warned of', () => {

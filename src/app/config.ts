@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Override, readEnvironment, typedValue } from './config-environment.ts';
 import { type ConfigFault, faultsOf, type Issue, Origins, rulePartners } from './config-faults.ts';
 import { readConfigText } from './config-file.ts';
-import { unreadableFiles } from './config-files.ts';
+import { folderWarnings, unreadableFiles } from './config-files.ts';
 import { formatPath, type KeyPath, shapeAt } from './config-keys.ts';
 import { type Config, configSchema } from './config-schema.ts';
 import { configWarnings, unbuiltCapabilities } from './config-warnings.ts';
@@ -62,7 +62,11 @@ export function loadConfig({ file, env, overrides = [], cwd }: ConfigSources): L
   }));
   const faults = inOrder([...fromFile.faults, ...fromEnvironment.faults, ...checked.faults, ...unreadable]);
   if (faults.length > 0 || !checked.config) return { ok: false, faults };
-  const warnings = [...configWarnings(checked.config), ...unbuiltCapabilities(checked.config)];
+  const warnings = [
+    ...configWarnings(checked.config),
+    ...folderWarnings(checked.config, cwd),
+    ...unbuiltCapabilities(checked.config),
+  ];
   return { ok: true, config: checked.config, file: chosen, origins, warnings };
 }
 
