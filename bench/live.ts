@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +16,20 @@ const host = '127.0.0.1';
 export class Live implements AsyncDisposable {
   readonly server: Address;
   readonly #metrics: string;
+  readonly #ready: string;
   readonly #folder: string;
   readonly #child: ChildProcess;
   readonly #sockets: Socket[] = [];
 
-  private constructor(server: Address, metrics: string, folder: string, child: ChildProcess) {
+  private constructor(
+    server: Address,
+    pages: { readonly metrics: string; readonly ready: string },
+    folder: string,
+    child: ChildProcess,
+  ) {
     this.server = server;
-    this.#metrics = metrics;
+    this.#metrics = pages.metrics;
+    this.#ready = pages.ready;
     this.#folder = folder;
     this.#child = child;
   }
@@ -45,7 +52,8 @@ export class Live implements AsyncDisposable {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    const live = new Live({ address: host, port: sip }, `http://${host}:${metrics}/metrics`, folder, child);
+    const pages = { metrics: `http://${host}:${metrics}/metrics`, ready: `http://${host}:${health}/ready` };
+    const live = new Live({ address: host, port: sip }, pages, folder, child);
     await live.#untilReady();
     return live;
   }
@@ -85,9 +93,16 @@ export class Live implements AsyncDisposable {
     return Number(line?.slice(name.length + 1));
   }
 
-  /** CPU time that the exchange has used, all its threads, in µs. */
+  /** CPU time that the exchange has used, all its threads and its media workers, in µs. */
   async cpuMicros(): Promise<number> {
-    return 1e6 * (await this.metric('process_cpu_seconds_total'));
+    const control = await this.metric('process_cpu_seconds_total');
+    return 1e6 * (control + this.#workers().reduce((seconds, pid) => seconds + cpuSeconds(pid), 0));
+  }
+
+  #workers(): readonly number[] {
+    const { pid } = this.#child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return children === '' ? [] : children.split(' ').map(Number);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,13 +117,9 @@ export class Live implements AsyncDisposable {
   async #untilReady(): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
       if (this.#child.exitCode !== null) throw new Error(`the exchange ended with ${this.#child.exitCode}`);
-      try {
-        await fetch(this.#metrics);
-        // SIP is listened on right after the pages.
-        return void (await sleep(500));
-      } catch {
-        await sleep(100);
-      }
+      const answer = await fetch(this.#ready).catch(() => null);
+      if (answer?.status === 200) return;
+      await sleep(100);
     }
     throw new Error('the exchange does not start');
   }
@@ -137,4 +148,11 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** User and system time, which Linux tells in hundredths of a second. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
