@@ -13,7 +13,7 @@ namespace {
 using namespace relay;
 
 // Counted up with every change of what JavaScript sees.
-constexpr int face = 2;
+constexpr int face = 3;
 // Sessions whose counters lie in one piece of memory.
 constexpr uint32_t blocksPerChunk = 64;
 using Chunk = std::shared_ptr<SessionBlock[]>;
@@ -38,6 +38,7 @@ class Binding : public Napi::ObjectWrap<Binding> {
                            InstanceMethod<&Binding::settle>("settle"),
                            InstanceMethod<&Binding::catchUp>("catchUp"),
                            InstanceMethod<&Binding::send>("send"),
+                           InstanceMethod<&Binding::flush>("flush"),
                            InstanceMethod<&Binding::drain>("drain"),
                            InstanceMethod<&Binding::answers>("answers"),
                            InstanceMethod<&Binding::wakeAgain>("wakeAgain"),
@@ -234,6 +235,9 @@ class Binding : public Napi::ObjectWrap<Binding> {
                        thread(info[0]).inject(number(info[1]), number(info[2]), packet.Data(), packet.ByteLength());
     return Napi::Boolean::New(info.Env(), taken);
   }
+
+  // (thread): what has been given to be sent is sent.
+  void flush(const Napi::CallbackInfo& info) { thread(info[0]).nudge(); }
 
   // (thread, memory): how many bytes of whole records have been copied there.
   Napi::Value drain(const Napi::CallbackInfo& info) {

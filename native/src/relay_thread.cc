@@ -101,9 +101,7 @@ void RelayThread::catchUp() {
 }
 
 bool RelayThread::inject(uint32_t session, uint32_t kind, const uint8_t* packet, size_t size) {
-  if (!injected_.push(session, kind, 0, packet, size)) return false;
-  nudge();
-  return true;
+  return injected_.push(session, kind, 0, packet, size);
 }
 
 void RelayThread::stop() {

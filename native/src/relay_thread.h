@@ -41,8 +41,10 @@ class RelayThread {
   void tell(std::unique_ptr<Order> order);
   // Waits until all that has been told is obeyed.
   void catchUp();
-  // A packet for the network; false where too many wait already.
+  // A packet for the network, for when the thread wakes next; false where too many wait already.
   bool inject(uint32_t session, uint32_t kind, const uint8_t* packet, size_t size);
+  // Wakes the thread.
+  void nudge();
   OrderList& answers() { return answers_; }
   Ring& taps() { return taps_; }
   // Nothing is served any more when it returns. What has been answered can still be read.
@@ -73,7 +75,6 @@ class RelayThread {
   void unwatch(Watch* watch);
   void answer(std::unique_ptr<Order> order);
   void answer(Order::Kind kind, uint32_t number);
-  void nudge();
   void takeRealTime();
   void watchLoad();
 

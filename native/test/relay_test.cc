@@ -294,6 +294,7 @@ void stressThreads(Random& random, int rounds) {
         threadOf(slot).tell(orderFor(Order::update, slot));
       } else if (what < 5) {
         threadOf(slot).inject(session.number, random.below(4), injected.data(), injected.size());
+        threadOf(slot).nudge();
       } else if (what == 5) {
         // The pair is closed, its number used again at once.
         Pair& pair = pairs[2 * slot + random.below(2)];

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { SrtpSuite } from '../rtp/index.ts';
 
 /** The `face` of the addon that is described here. */
-const face = 2;
+const face = 3;
 
 /** What a relay thread is told of a leg. */
 export interface NativeLeg {
@@ -84,8 +84,10 @@ export interface NativeBinding {
   catchUp(thread: number): void;
   /** Answered when nothing is left to be read. */
   settle(thread: number): void;
-  /** `kind`: the leg, with bit 1 for RTCP. False where too much waits already. */
+  /** `kind`: the leg, with bit 1 for RTCP. False where too much waits already. Sent by `flush`, or when an order comes. */
   send(thread: number, session: number, kind: number, packet: Uint8Array): boolean;
+  /** Has the thread send what it has been given: waking it costs more than the packet does. */
+  flush(thread: number): void;
   /** Copies waiting packets into `memory`, as many as fit: their bytes together with what stands before each. */
   drain(thread: number, memory: Uint8Array): number;
   /** Kind, session and number of each answer, one after another; from then on the next one wakes again. */

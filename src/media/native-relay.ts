@@ -54,6 +54,8 @@ export class NativeRelay implements Relay {
   readonly #settling: (() => void)[] = [];
   readonly #drained = new Uint8Array(drainSize);
   readonly #view = new DataView(this.#drained.buffer);
+  /** Threads that have been given packets in this turn. */
+  readonly #given = new Set<number>();
   #lastNumber = 0;
   #closed = false;
 
@@ -78,6 +80,7 @@ export class NativeRelay implements Relay {
     this.#host = {
       binding: this.#binding,
       clock,
+      onGiven: (thread) => this.#flushSoon(thread),
       portsOf: (pair) => this.#portsOf(pair),
       onEnd: ({ place }) => this.#threads[place.thread]!--,
     };
@@ -145,6 +148,17 @@ export class NativeRelay implements Relay {
   /** For tests: pushes the relay's own clock forward, in ms. */
   advance(ms: number): void {
     this.#binding.advance(ms);
+  }
+
+  /** Both directions of a call, and whatever else is said in this turn, wake the thread once. */
+  #flushSoon(thread: number): void {
+    if (this.#given.size === 0) queueMicrotask(() => this.#flush());
+    this.#given.add(thread);
+  }
+
+  #flush(): void {
+    if (!this.#closed) for (const thread of this.#given) this.#binding.flush(thread);
+    this.#given.clear();
   }
 
   #portsOf(pair: PortPair): NativePorts {

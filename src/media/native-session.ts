@@ -41,6 +41,8 @@ export interface NativePlace {
 export interface NativeHost {
   readonly binding: NativeBinding;
   readonly clock: Clock;
+  /** The thread has been given a packet to send. */
+  onGiven(thread: number): void;
   /** Throws where the pair is not open. */
   portsOf(pair: PortPair): NativePorts;
   /** The session wants nothing more; `ended` is to be called when its thread has let go of it. */
@@ -136,7 +138,9 @@ export class NativeSession implements RelaySession {
 
   #give(leg: LegIndex, kind: number, packet: Uint8Array): boolean {
     if (this.#ending || this.#ports[leg] === null) return false;
-    return this.#host.binding.send(this.place.thread, this.place.number, kind, packet);
+    const { thread, number } = this.place;
+    this.#host.onGiven(thread);
+    return this.#host.binding.send(thread, number, kind, packet);
   }
 
   #letGo(): [] {
