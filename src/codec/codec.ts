@@ -42,4 +42,6 @@ export interface AudioEncoder extends Disposable {
    * (discontinuous transmission).
    */
   encode(samples: Int16Array): Uint8Array;
+  /** From now on so many packets in a hundred will be lost on the way; for codecs that can prepare for it. */
+  expectLoss?(percent: number): void;
 }

@@ -2,7 +2,7 @@
 import { SampleBuffer } from './buffers.ts';
 import { type AudioDecoder, type AudioEncoder, CodecError } from './codec.ts';
 import { type OpusDecoderState, type OpusEncoderState, type OpusLibrary, opusLibrary } from './opus-library.ts';
-import { opusParameters } from './opus-parameters.ts';
+import { type OpusParameters, opusParameters } from './opus-parameters.ts';
 
 /** Rates in Hz at which Opus takes and gives samples. */
 const sampleRates: readonly number[] = [8000, 12_000, 16_000, 24_000, 48_000];
@@ -19,21 +19,23 @@ const setSignal = 4024;
 const voiceSignal = 3001;
 
 /**
- * Bandwidths, each with the lowest rate in Hz that samples it whole and with bits a second that carry a voice well and
- * some redundancy (RFC 7587 §3.1.1).
+ * Bandwidths, each with the lowest rate in Hz that samples it whole, with bits a second that carry a voice well
+ * (RFC 7587 §3.1.1), and with the fewest that leave room for redundancy as well.
  */
 const bandwidths = [
-  { rate: 8000, value: 1101, bitrate: 16_000 },
-  { rate: 12_000, value: 1102, bitrate: 20_000 },
-  { rate: 16_000, value: 1103, bitrate: 24_000 },
-  { rate: 24_000, value: 1104, bitrate: 28_000 },
-  { rate: 48_000, value: 1105, bitrate: 32_000 },
+  { rate: 8000, value: 1101, bitrate: 16_000, redundant: 20_000 },
+  { rate: 12_000, value: 1102, bitrate: 20_000, redundant: 22_000 },
+  { rate: 16_000, value: 1103, bitrate: 24_000, redundant: 24_000 },
+  { rate: 24_000, value: 1104, bitrate: 28_000, redundant: 28_000 },
+  { rate: 48_000, value: 1105, bitrate: 32_000, redundant: 32_000 },
 ] as const;
 
 /** Of 10: the highest before the time that it takes doubles. */
 const complexity = 5;
-/** In percent, where nobody has measured it: without any, no redundancy would be sent. */
+/** In percent, where nobody has measured it: too little for redundancy, which takes bits from the sound. */
 const usualLoss = 5;
+/** In percent: less than this makes libopus send no redundancy at all bandwidths. */
+const leastLoss = 10;
 /** The longest packet that libopus makes of one frame, in bytes. */
 const longestPacket = 1275;
 /** Packets of no more bytes say that there is silence, and need not be sent. */
@@ -67,6 +69,8 @@ export class OpusEncoder implements AudioEncoder {
   readonly sampleRate: number;
   readonly #state: OpusEncoderState;
   readonly #packet = new Uint8Array(longestPacket);
+  readonly #bandwidth: (typeof bandwidths)[number];
+  readonly #wanted: OpusParameters;
 
   /**
    * `sampleRate`: one that `opusRate` gives. `fmtp`: of the side that decodes, which is obeyed; mono is sent whatever it
@@ -76,10 +80,12 @@ export class OpusEncoder implements AudioEncoder {
     this.sampleRate = sampleRate;
     this.#state = library.encoder(sampleRate);
     const wanted = opusParameters(fmtp);
+    this.#wanted = wanted;
     const rate = Math.min(sampleRate, wanted.maxPlaybackRate);
     const bandwidth = bandwidths.findLast((candidate) => candidate.rate <= rate) ?? bandwidths[0];
+    this.#bandwidth = bandwidth;
     this.#set(setMaxBandwidth, bandwidth.value);
-    this.#set(setBitrate, Math.min(bandwidth.bitrate, wanted.maxAverageBitrate ?? bandwidth.bitrate));
+    this.#setBitrate(bandwidth.bitrate);
     this.#set(setVariableBitrate, wanted.constantBitrate ? 0 : 1);
     this.#set(setComplexity, complexity);
     this.#set(setSignal, voiceSignal);
@@ -88,10 +94,22 @@ export class OpusEncoder implements AudioEncoder {
     this.#set(setDtx, wanted.dtx ? 1 : 0);
   }
 
+  /** Where the side that decodes makes use of it, each packet holds the one before once more as long as any is lost. */
+  expectLoss(percent: number): void {
+    if (!this.#wanted.inbandFec) return;
+    const { bitrate, redundant } = this.#bandwidth;
+    this.#setBitrate(percent > 0 ? redundant : bitrate);
+    this.#set(setPacketLoss, percent > 0 ? Math.min(100, Math.max(leastLoss, Math.round(percent))) : 0);
+  }
+
   encode(samples: Int16Array): Uint8Array {
     const length = this.#state.encode(samples, this.#packet);
     if (length < 0) throw new CodecError(`Opus cannot encode ${samples.length} samples (${length})`);
     return this.#packet.subarray(0, length <= silencePacket ? 0 : length);
+  }
+
+  #setBitrate(bitrate: number): void {
+    this.#set(setBitrate, Math.min(bitrate, this.#wanted.maxAverageBitrate ?? bitrate));
   }
 
   #set(request: number, value: number): void {

@@ -53,6 +53,10 @@ export class ResampledEncoder implements AudioEncoder {
     return this.#encoder.encode(this.#resampler.resample(samples));
   }
 
+  expectLoss(percent: number): void {
+    this.#encoder.expectLoss?.(percent);
+  }
+
   [Symbol.dispose](): void {
     this.#encoder[Symbol.dispose]();
   }

@@ -1,6 +1,6 @@
 import type { Clock, Random, Timer } from '../base/index.ts';
-import { type JitterBufferOptions, payloadType, Reception } from '../rtp/index.ts';
-import { isSpeech, isTelephoneEvent } from '../sdp/index.ts';
+import { type JitterBufferOptions, payloadType, Reception, readRtcp } from '../rtp/index.ts';
+import { type AgreedCodec, isSpeech, isTelephoneEvent } from '../sdp/index.ts';
 import type { LegPlan, SessionPlan } from './plan.ts';
 import { Receiver } from './receiver.ts';
 import type { LegIndex, RelaySession } from './relay.ts';
@@ -13,6 +13,13 @@ const frameMs = 20;
 const mostBehind = 5;
 /** So long after its last packet, in ms, a phone is taken to send what needs no decoding. */
 const lastingMs = 200;
+/** So long after the last packet or sound, in ms, a loop rests, and how often reports are looked after meanwhile. */
+const restAfterMs = 5000;
+const restMs = 1000;
+/** What a report of loss leaves of the one before it: what was lost once may soon be lost again. */
+const lossMemory = 0.8;
+/** Packets in a hundred below which loss is none. */
+const leastLoss = 0.5;
 /** So long after its last packet of speech, in ms, a phone is taken to have nothing to say to one that it holds. */
 const silentMs = 500;
 
@@ -43,7 +50,12 @@ export class MediaLoop implements Disposable {
   #plan: SessionPlan;
   readonly #legs: readonly [LoopLeg, LoopLeg] = [new LoopLeg(), new LoopLeg()];
   #timer: Timer | null = null;
+  /** When the next frame is due, or was when the loop came to rest. */
   #nextTurn = 0;
+  /** When there was last anything to be done. */
+  #activeAt = 0;
+  #resting = false;
+  #over = false;
 
   constructor(
     plan: SessionPlan,
@@ -57,17 +69,21 @@ export class MediaLoop implements Disposable {
     this.#sound = sound;
     this.#user = user;
     this.#options = options;
-    if (plan.isAtWork) this.#turn();
+    this.#update();
   }
 
   /** The session is like this from now on. What goes on in the same way goes on. */
   update(plan: SessionPlan): void {
     if (plan.sampleRate !== this.#plan.sampleRate) for (const leg of this.#legs) leg.startOver();
     this.#plan = plan;
-    plan.legs.forEach((leg, index) => {
-      this.#legs[index]!.update(leg);
-    });
-    if (plan.isAtWork) this.#turn();
+    this.#update();
+  }
+
+  #update(): void {
+    const [a, b] = this.#plan.legs;
+    this.#legs[0].update(a, b?.making === 'transcoded');
+    this.#legs[1].update(b, a.making === 'transcoded');
+    if (this.#plan.isAtWork) this.#turn();
   }
 
   /** A packet of the phone of `leg` that was taken, at `at` (ms, monotonic). */
@@ -76,8 +92,8 @@ export class MediaLoop implements Disposable {
     if (plan === null) return;
     const own = this.#legs[leg];
     const type = payloadType(packet);
-    const codec = plan.codecs.find(({ receivedAs }) => receivedAs === type);
-    if (codec === undefined) return;
+    const codec = codecOf(plan.codecs, type);
+    if (codec === null) return;
     own.receiver ??= this.#receiver(leg, plan);
     if (isTelephoneEvent(codec)) own.keysAreRelayed = this.#plan.relay.legs[leg]?.payloadTypes.has(type) ?? false;
     own.receiver.push(packet, at);
@@ -89,7 +105,7 @@ export class MediaLoop implements Disposable {
 
   /** RTCP of the phone of `leg`. */
   onRtcp(leg: LegIndex, packet: Uint8Array, at: number): void {
-    this.#legs[leg].reception.onRtcp(packet, at);
+    this.#legs[leg].onRtcp(packet, at);
   }
 
   /** Sends a key to the phone of `leg`, where it has agreed to telephone events. */
@@ -99,6 +115,7 @@ export class MediaLoop implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#over = true;
     this.#timer?.cancel();
     this.#timer = null;
     for (const leg of this.#legs) leg.startOver();
@@ -106,31 +123,43 @@ export class MediaLoop implements Disposable {
 
   /** Sees to it that the loop turns. */
   #turn(): void {
-    if (this.#timer !== null) return;
-    this.#nextTurn = this.#options.clock.now() + frameMs;
-    this.#timer = this.#options.clock.after(frameMs, () => this.#tick());
+    const now = this.#options.clock.now();
+    this.#activeAt = now;
+    if (this.#over || (this.#timer !== null && !this.#resting)) return;
+    this.#timer?.cancel();
+    if (this.#resting) this.#restUntil(now);
+    else this.#nextTurn = now + frameMs;
+    this.#resting = false;
+    this.#timer = this.#options.clock.after(this.#nextTurn - now, () => this.#tick());
   }
 
   #tick(): void {
     const now = this.#options.clock.now();
     // A process that was held up for long has lost that time for good.
-    if (now - this.#nextTurn > mostBehind * frameMs) {
-      // But not its recording, in which what follows would come too early.
-      for (; this.#nextTurn + frameMs <= now; this.#nextTurn += frameMs) this.#sound.hear(null, null);
-    }
-    while (this.#nextTurn <= now) {
+    if (now - this.#nextTurn > mostBehind * frameMs) this.#leaveOut(Math.floor((now - this.#nextTurn) / frameMs));
+    while (this.#nextTurn <= now && !this.#over) {
       this.#frame(now);
       this.#nextTurn += frameMs;
     }
-    if (!this.#isNeeded()) return this.#rest();
-    this.#timer = this.#options.clock.after(this.#nextTurn - now, () => this.#tick());
+    if (this.#over) return;
+    if (this.#isNeeded(now)) this.#timer = this.#options.clock.after(this.#nextTurn - now, () => this.#tick());
+    else this.#rest();
+  }
+
+  /** So many frames are left out, but time goes on: what is said and recorded afterwards must not come too early. */
+  #leaveOut(frames: number): void {
+    for (let n = 0; n < frames; n++) this.#sound.hear(null, null);
+    for (const { sender } of this.#legs) sender?.skip(frames * frameMs);
+    this.#nextTurn += frames * frameMs;
   }
 
   #frame(now: number): void {
-    const said = [this.#legs[0].receiver?.pull(now) ?? null, this.#legs[1].receiver?.pull(now) ?? null] as const;
-    this.#sound.hear(...said);
-    this.#speak(0, said[1], now);
-    this.#speak(1, said[0], now);
+    const a = this.#legs[0].receiver?.pull(now) ?? null;
+    const b = this.#legs[1].receiver?.pull(now) ?? null;
+    if (a !== null || b !== null) this.#activeAt = now;
+    this.#sound.hear(a, b);
+    this.#speak(0, b, now);
+    this.#speak(1, a, now);
   }
 
   /** Sends to the phone of `leg` what it is to hear of the other. */
@@ -148,16 +177,32 @@ export class MediaLoop implements Disposable {
     const isMade = plan.making === 'transcoded' || (plan.making === 'mixed' && now - other.decodedAt < lastingMs);
     if (isMade && plan.hears) this.#sender(leg)?.frame(heard);
     else if (own.sender?.busy) own.sender.frame(null);
+    else own.sender?.skip(frameMs);
   }
 
-  #isNeeded(): boolean {
-    return this.#plan.isWorked || this.#legs.some(({ sender }) => sender?.busy);
+  #isNeeded(now: number): boolean {
+    if (this.#plan.isAtWork || this.#legs[0].sender?.busy || this.#legs[1].sender?.busy) return true;
+    const isWorked = this.#plan.isWorked || this.#legs[0].sender !== null || this.#legs[1].sender !== null;
+    return isWorked && now - this.#activeAt < restAfterMs;
   }
 
-  /** Packets are only relayed for now. */
+  /** Nothing passes for now but what is relayed. Who hears us, and nobody else, goes on to get reports. */
   #rest(): void {
+    this.#resting = true;
     this.#timer = null;
-    for (const leg of this.#legs) leg.dropReceiver();
+    for (const leg of this.#legs) leg.rest();
+    if (this.#legs[0].sender === null && this.#legs[1].sender === null) return;
+    this.#timer = this.#options.clock.after(restMs, () => {
+      this.#restUntil(this.#options.clock.now());
+      this.#rest();
+    });
+  }
+
+  /** The time from the last frame to `now` has passed in silence. */
+  #restUntil(now: number): void {
+    const frames = Math.max(0, Math.ceil((now - this.#nextTurn) / frameMs));
+    for (const { sender } of this.#legs) sender?.skip(frames * frameMs);
+    this.#nextTurn += frames * frameMs;
   }
 
   #receiver(leg: LegIndex, { codecs }: LegPlan): Receiver {
@@ -192,10 +237,11 @@ export class MediaLoop implements Disposable {
         this.#relayed.sendRtcp(leg, packet);
       },
       reports: () => {
-        const report = own.reception.report(clock.now());
+        const report = own.isTakenWhole ? own.reception.report(clock.now()) : null;
         return report ? [report] : [];
       },
     });
+    own.clockRate = format.codec.clockRate;
     return own.sender;
   }
 }
@@ -204,7 +250,15 @@ export class MediaLoop implements Disposable {
 class LoopLeg {
   receiver: Receiver | null = null;
   sender: Sender | null = null;
-  readonly reception = new Reception();
+  reception = new Reception();
+  /** Whether all that its phone sends passes here: then we can tell it how we receive it. */
+  isTakenWhole = false;
+  /** Whether its phone hears us instead of the other, always or at times. */
+  #isMade = false;
+  /** The clock of what we send. */
+  clockRate = 0;
+  /** Packets in a hundred that its phone loses of what we send. */
+  #loss = 0;
   /** When a packet last came that had to be decoded. */
   decodedAt = -Infinity;
   /** When speech last came, decoded or relayed. */
@@ -214,12 +268,38 @@ class LoopLeg {
   /** Whether the last frame to its phone was of a sound. */
   isPlayedTo = false;
 
-  /** The phone is another, or has agreed to other things. */
-  update(plan: LegPlan | null): void {
+  /** The phone is another, or has agreed to other things. `isTakenWhole`: nothing of what it sends is relayed. */
+  update(plan: LegPlan | null, isTakenWhole: boolean): void {
+    // What was relayed in between is not lost.
+    if (isTakenWhole && !this.isTakenWhole) this.reception = new Reception();
+    this.isTakenWhole = isTakenWhole;
     if (plan === null) return this.startOver();
     this.receiver?.update(plan.codecs);
-    if (plan.format) this.sender?.update(plan.format);
+    const wasMade = this.#isMade;
+    this.#isMade = plan.making !== 'relayed';
+    // Where the phone hears the other now, our stream is over. One source has one clock (RFC 7160 §4.1).
+    if (wasMade && !this.#isMade && !this.sender?.busy && !this.isPlayedTo) this.#dropSender();
+    if (plan.format?.codec.clockRate === this.clockRate) this.sender?.update(plan.format);
     else this.#dropSender();
+  }
+
+  /** RTCP of the phone, which came at `at`. */
+  onRtcp(packet: Uint8Array, at: number): void {
+    this.reception.onRtcp(packet, at);
+    const { sender } = this;
+    if (sender === null) return;
+    for (const part of readRtcp(packet)) {
+      if (part.type !== 'sender-report' && part.type !== 'receiver-report') continue;
+      for (const { ssrc, fractionLost } of part.reports)
+        if (ssrc === sender.ssrc) this.#hearOfLoss(sender, fractionLost);
+    }
+  }
+
+  /** `fractionLost`: in 256ths. */
+  #hearOfLoss(sender: Sender, fractionLost: number): void {
+    const loss = Math.max((fractionLost * 100) / 256, lossMemory * this.#loss);
+    this.#loss = loss < leastLoss ? 0 : loss;
+    sender.expectLoss(this.#loss);
   }
 
   /** Its phone hears the other again: where that is relayed, our own stream is over, and the next one is another. */
@@ -229,11 +309,17 @@ class LoopLeg {
   }
 
   startOver(): void {
-    this.dropReceiver();
+    this.#dropReceiver();
     this.#dropSender();
   }
 
-  dropReceiver(): void {
+  /** For now nothing is heard or said. */
+  rest(): void {
+    this.#dropReceiver();
+    if (!this.#isMade) this.#dropSender();
+  }
+
+  #dropReceiver(): void {
     this.receiver?.[Symbol.dispose]();
     this.receiver = null;
   }
@@ -241,5 +327,11 @@ class LoopLeg {
   #dropSender(): void {
     this.sender?.[Symbol.dispose]();
     this.sender = null;
+    this.#loss = 0;
   }
+}
+
+function codecOf(codecs: readonly AgreedCodec[], receivedAs: number): AgreedCodec | null {
+  for (const codec of codecs) if (codec.receivedAs === receivedAs) return codec;
+  return null;
 }

@@ -50,12 +50,12 @@ export function planOf(spec: MediaSessionSpec): SessionPlan {
   const [toA, toB] = (spec.playing ?? [null, null]).map((playing, leg) => playable(playing, spec.legs[leg] ?? null));
   const ways = [wayFrom(a, b, toB ?? null), b && wayFrom(b, a, toA ?? null)] as const;
   const isAtWork = recording !== null || Boolean(toA ?? toB);
-  const ownRtcp = ways.some((way) => way?.making === 'transcoded');
   const relayed = (leg: MediaLeg, way: Way): RelayLegSpec => {
     const { codecs, ptime, expected, ...rest } = leg;
-    const { payloadTypes, taken, isListenedTo } = way;
+    const { payloadTypes, taken, isListenedTo, making } = way;
     const copied = isListenedTo || recording !== null;
-    return { ...rest, payloadTypes, taken, copied, clockRates: clockRates(codecs), rtcpTaken: ownRtcp };
+    // Reports on a stream that ends with us say nothing to the other phone.
+    return { ...rest, payloadTypes, taken, copied, clockRates: clockRates(codecs), rtcpTaken: making === 'transcoded' };
   };
   return {
     relay: { id, idleTimeout, legs: [relayed(a, ways[0]), b && relayed(b, ways[1]!)] },
@@ -84,7 +84,7 @@ function wayFrom(from: MediaLeg, to: MediaLeg | null, playing: Playing | null): 
   const shared = payloadMap(from.codecs, to.codecs);
   const events = new Set(from.codecs.filter(isTelephoneEvent).map(({ receivedAs }) => receivedAs));
   const speech = from.codecs.filter(isSpeech);
-  const coded = speech.filter(({ name }) => canCode(name)).map(({ receivedAs }) => receivedAs);
+  const coded = speech.filter(isCodable).map(({ receivedAs }) => receivedAs);
   const toCoded = speechFormat(to) !== null;
   const isTranscoded = toCoded && coded.length > 0 && !speech.some(({ receivedAs }) => shared.has(receivedAs));
   if (isTranscoded || (playing && !playing.yields)) {
@@ -114,7 +114,7 @@ function legPlan(leg: MediaLeg, own: Way, other: Way | null, playing: Playing | 
 
 /** How a phone is spoken to: in the first of its codecs that we can do. */
 function speechFormat({ codecs, ptime }: MediaLeg): SenderFormat | null {
-  const codec = codecs.find((candidate) => isSpeech(candidate) && canCode(candidate.name));
+  const codec = codecs.find((candidate) => isSpeech(candidate) && isCodable(candidate));
   if (codec === undefined) return null;
   const events = codecs.filter(isTelephoneEvent);
   return {
@@ -124,6 +124,10 @@ function speechFormat({ codecs, ptime }: MediaLeg): SenderFormat | null {
     comfortNoise: codecs.find(({ name, clockRate }) => isNoise(name) && clockRate === codec.clockRate) ?? null,
     ptimeMs: ptime ?? usualPtime,
   };
+}
+
+function isCodable({ name, clockRate, channels }: AgreedCodec): boolean {
+  return canCode(name, clockRate, channels);
 }
 
 function isNoise(name: string): boolean {

@@ -140,6 +140,15 @@ describe('speech', () => {
     bench.expectOrder([0]);
   });
 
+  test('what is left out takes its time, drops what waits, and is followed by a marker', () => {
+    const bench = new Bench({ ptimeMs: 30 });
+    bench.play(4);
+    bench.sender.skip(1000);
+    bench.play(3);
+    expect(bench.times).toEqual([0, 240, 640 + 8000, 880 + 8000]);
+    bench.expectOrder([0, 2]);
+  });
+
   test('source, numbers and time begin anywhere, and wrap', () => {
     const first = new Bench({ random: new SeededRandom(5) });
     const second = new Bench({ random: new SeededRandom(6) });

@@ -20,8 +20,6 @@ export interface SenderFormat {
   readonly comfortNoise: AgreedCodec | null;
   /** The ms that the phone wants in a packet; the codec may have less, or at least 10. */
   readonly ptimeMs: number;
-  /** Packets in a hundred that are expected to be lost. */
-  readonly expectedLoss?: number;
 }
 
 export interface SenderOptions extends SenderFormat {
@@ -47,6 +45,8 @@ export class Sender implements Disposable {
   readonly #reports: SenderReports;
   #format: SenderFormat;
   #encoder: AudioEncoder;
+  /** Packets in a hundred; null where nobody has said. */
+  #expectedLoss: number | null = null;
   #packetMs: number;
   #sequence: number;
   /** Of the first sample that is not sent yet. */
@@ -103,6 +103,12 @@ export class Sender implements Disposable {
     if (format.events === null) this.#events.stop();
   }
 
+  /** So many packets in a hundred will be lost on the way, for codecs that can prepare for it. */
+  expectLoss(percent: number): void {
+    this.#expectedLoss = percent;
+    this.#encoder.expectLoss?.(percent);
+  }
+
   /** Whether a key is being sent, or waits to be. */
   get busy(): boolean {
     return this.#events.busy;
@@ -116,6 +122,18 @@ export class Sender implements Disposable {
     else if (this.#format.comfortNoise?.clockRate === this.#format.codec.clockRate) this.#frameWithPauses(samples);
     else this.#speak(samples ?? this.#quiet);
     if (this.#reports.due(now)) this.report(now);
+  }
+
+  /** So many ms pass in which nothing is sent, as while the phone is on hold: what comes next follows a pause. */
+  skip(ms: number): void {
+    this.#dropPending();
+    this.#pass((ms * this.#options.sampleRate) / 1000);
+    this.#afterPause = true;
+    this.#noiseAge = -1;
+    const now = this.#options.clock.now();
+    if (!this.#reports.due(now)) return;
+    this.#reports.at(now, this.#timestamp, this.#format.codec.clockRate);
+    this.report(now);
   }
 
   /**
@@ -139,9 +157,10 @@ export class Sender implements Disposable {
     this.#encoder[Symbol.dispose]();
   }
 
-  #makeEncoder({ codec, expectedLoss }: SenderFormat): AudioEncoder {
-    const { sampleRate } = this.#options;
-    return createEncoder(codec, expectedLoss === undefined ? { sampleRate } : { sampleRate, expectedLoss });
+  #makeEncoder({ codec }: SenderFormat): AudioEncoder {
+    const encoder = createEncoder(codec, { sampleRate: this.#options.sampleRate });
+    if (this.#expectedLoss !== null) encoder.expectLoss?.(this.#expectedLoss);
+    return encoder;
   }
 
   /** Ticks of the codec's clock in so many of the samples given. */

@@ -58,6 +58,17 @@ describe('what our reports say of a source (RFC 3550 section 6.4.1)', () => {
     });
   });
 
+  test('a report of another source is none of its', () => {
+    const reception = new Reception();
+    reception.push(packet(1), 0, 8000);
+    const counts = { rtpTimestamp: 0, packetCount: 1, octetCount: 160, reports: [] };
+    reception.onRtcp(
+      formatRtcp([{ type: 'sender-report', ssrc: 8, ntp: ntpTime(1_700_000_000_000), ...counts }]),
+      1000,
+    );
+    expect(reception.report(1500)).toMatchObject({ lastSenderReport: 0, delaySinceLastSenderReport: 0 });
+  });
+
   test('another source begins anew', () => {
     const reception = new Reception();
     for (const number of [10, 20]) reception.push(packet(number), number * 20, 8000);

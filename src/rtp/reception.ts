@@ -38,7 +38,7 @@ export class Reception {
   /** RTCP of the source, which arrived at `at`. */
   onRtcp(packet: Uint8Array, at: number): void {
     for (const part of readRtcp(packet)) {
-      if (part.type !== 'sender-report') continue;
+      if (part.type !== 'sender-report' || part.ssrc !== this.#source) continue;
       this.#senderReport = ntpShort(part.ntp);
       this.#senderReportAt = at;
     }

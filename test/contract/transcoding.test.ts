@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CodecSpec, createDecoder, createEncoder } from '../../src/codec/index.ts';
+import { createEncoder } from '../../src/codec/index.ts';
 import {
   formatTelephoneEvent,
   marker,
@@ -11,48 +11,9 @@ import {
   ssrc,
   timestamp,
 } from '../../src/rtp/index.ts';
-import { measure, type Signal, sampled, tone, voice } from '../support/signals.ts';
-import { codec, type EngineGround, engines, setUp } from './engine-stage.ts';
-import type { Phone } from './relay-stage.ts';
-
-const pcmu = codec('PCMU', 0);
-const pcma = codec('PCMA', 8);
-const g722 = codec('G722', 9);
-const opus = codec('opus', 96, { clockRate: 48_000, channels: 2, receivedAs: 97 });
-const events = codec('telephone-event', 101);
-const fastEvents = codec('telephone-event', 102, { clockRate: 48_000 });
-
-type Stage = Awaited<ReturnType<typeof setUp<EngineGround>>>;
-
-/** A phone says a signal for so many ms, in packets of 20; how many went before the other heard the first. */
-async function say(
-  stage: Stage,
-  phone: Phone,
-  to: { address: string; port: number },
-  spec: typeof pcmu,
-  ms: number,
-  signal: Signal = tone(440),
-): Promise<number> {
-  let before = 0;
-  const rate = spec.name === 'G722' || spec.name === 'opus' ? 16_000 : 8000;
-  using encoder = createEncoder(spec, { sampleRate: rate });
-  for (let n = 0; n < ms / 20; n++) {
-    const payload = Uint8Array.from(encoder.encode(sampled(signal, rate, rate / 50, (n * rate) / 50)));
-    const fields = { payloadType: spec.receivedAs, sequenceNumber: n, timestamp: (n * spec.clockRate) / 50, payload };
-    phone.speak(to, fields);
-    await stage.settle();
-    if (stage.bob.heard.length === 0) before++;
-    stage.clock.advance(20);
-  }
-  await stage.settle();
-  return before;
-}
-
-/** What those packets sound like, one after the other, at 8 kHz. */
-function heardAs(packets: readonly Uint8Array[], spec: CodecSpec): Int16Array {
-  using decoder = createDecoder(spec, { sampleRate: 8000 });
-  return Int16Array.from(packets.flatMap((packet) => [...decoder.decode(rtpPayload(packet))]));
-}
+import { measure, sampled, tone, voice } from '../support/signals.ts';
+import { engines, setUp } from './engine-stage.ts';
+import { events, fastEvents, g722, heardAs, opus, pcma, pcmu, say } from './speech.ts';
 
 const pairs = [pcmu, pcma, g722, opus].flatMap((a) =>
   [pcmu, pcma, g722, opus].flatMap((b) => (a === b ? [] : [[a, b] as const])),
