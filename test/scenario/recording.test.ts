@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { createEncoder } from '../../src/codec/index.ts';
 import { channelsOf, diskFull } from '../support/memory-disk.ts';
 import type { PhoneMedia } from '../world/phone-media.ts';
-import { talk } from '../world/talk.ts';
-import { World } from '../world/world.ts';
+import { called, talk } from '../world/talk.ts';
+import { exchangeIp, World } from '../world/world.ts';
 
 const recorded = { recording: { enabled: true, directory: '/recordings' } };
 /** Loud enough to be told from silence, and exact in µ-law. */
@@ -221,4 +221,35 @@ test('on hold the recording goes on, with silence from who does not speak', asyn
   const middle = [left, right].map((channel) => channel.subarray(1.5 * 8000, 2 * 8000));
   expect(middle).toEqual([new Int16Array(4000), new Int16Array(4000)]);
   expect([share(left, aliceLevel) > 0.4, share(right, bobLevel) > 0.4]).toEqual([true, true]);
+});
+
+test('a call is recorded that another answers than the one whose early media was heard', async () => {
+  await using world = await World.start({ users: ['1001', '1002', '1003'], config: recorded });
+  const carol = await world.registered('1003');
+  const { alice, bob, call } = await called(world);
+  bob.lastCall.answer(183, { sdp: bob.media.describe({ to: bob.lastCall.remoteSdp }) });
+  world.run(50);
+  bob.media.say('one moment', bob.lastCall.remoteSdp ?? '');
+  world.run(50);
+  expect(alice.media.heardText).toEqual(['one moment']);
+  bob.lastCall.answer(302, { headers: { Contact: `<sip:1003@${exchangeIp}>` } });
+  world.run(50);
+  const answered = carol.lastCall;
+  answered.answer(200);
+  world.run(50);
+  speak(
+    world,
+    100,
+    [alice.media, call.remoteSdp, aliceLevel] as const,
+    [carol.media, answered.remoteSdp, bobLevel] as const,
+  );
+  call.hangUp();
+  world.run(100);
+  await settled();
+  world.settles();
+  const [cdr] = world.cdrs;
+  expect(cdr).toMatchObject({ status: 'completed', recording: { status: 'complete' } });
+  const { left, right } = channelsOf(world.disk.files.get(cdr?.recording?.path ?? '')!);
+  expect(share(left, aliceLevel)).toBeGreaterThan(0.9);
+  expect(share(right, bobLevel)).toBeGreaterThan(0.9);
 });

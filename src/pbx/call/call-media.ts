@@ -55,8 +55,8 @@ export class CallMedia {
   readonly #user: CallMediaUser;
   #session: MediaSession | null = null;
   #answered = false;
-  /** What the session was told last. */
-  #spec: MediaSessionSpec | null = null;
+  /** What the session was told last of those who talk; null before: the legs of early media may be gone. */
+  #talk: MediaSessionSpec | null = null;
   #recording: RecordingOrder | null = null;
 
   constructor(context: CallContext, callId: string, user: CallMediaUser) {
@@ -82,14 +82,16 @@ export class CallMedia {
   connect(caller: Leg, callee: Leg, answered: boolean): void {
     const { rtpTimeout } = this.#context.limits;
     const watched = answered && rtpTimeout > 0 && !caller.onHold && !callee.onHold;
-    this.#tell({
+    const spec: MediaSessionSpec = {
       id: this.#callId,
       legs: [caller.media, callee.media],
       idleTimeout: watched ? rtpTimeout : null,
       answered: this.#answered,
       recording: answered ? this.#recording : null,
       playing: answered ? [callee.holds ? onHold : null, caller.holds ? onHold : null] : [null, null],
-    });
+    };
+    this.#talk = answered ? spec : null;
+    this.#tell(spec);
   }
 
   /** Lets a caller that waits hear that a phone rings. */
@@ -103,14 +105,13 @@ export class CallMedia {
     });
   }
 
-  /** What is to be recorded from now on, or from the answer on. */
+  /** What is to be recorded of those who talk: from now on, or from when packets flow between them. */
   record(order: RecordingOrder): void {
     this.#recording = order;
-    if (this.#spec) this.#tell({ ...this.#spec, recording: order });
+    if (this.#talk) this.#tell({ ...this.#talk, recording: order });
   }
 
   #tell(spec: MediaSessionSpec): void {
-    this.#spec = spec;
     if (this.#session) this.#session.update(spec);
     else this.#session = this.#start(spec);
   }
