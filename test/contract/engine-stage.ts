@@ -1,5 +1,3 @@
-import { type Duplex, duplexPair } from 'node:stream';
-import { deserialize } from 'node:v8';
 import { type Log, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import {
   type LegIndex,
@@ -8,22 +6,18 @@ import {
   type MediaLeg,
   type MediaSession,
   type MediaSessionSpec,
-  MediaSessions,
   type MediaSockets,
   type MediaSummary,
   MemorySockets,
   type OneWayFinding,
-  PlainRelay,
   type PortPair,
   type QualityReport,
   type RecordingEvent,
-  WorkerEngine,
-  type WorkerProcess,
-  WorkerServer,
+  type WorkerEngine,
 } from '../../src/media/index.ts';
-import { noNativeRelay } from '../../src/media/open-relay.ts';
 import type { AgreedCodec } from '../../src/sdp/index.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
+import { type MemoryWorker, memoryWorkers, turns } from '../support/memory-workers.ts';
 import { type Ground, Phone, relays } from './relay-stage.ts';
 
 /** An engine, the network that it and the phones are on, and its time, which moves only when told to. */
@@ -71,21 +65,11 @@ export interface WorkerGround extends EngineGround {
   /** Workers that were lost, and why. */
   readonly lost: readonly string[];
   /** The workers that have been started. */
-  readonly started: readonly StartedWorker[];
+  readonly started: readonly MemoryWorker[];
   /** What the log was told, but for its fields. */
   readonly lines: readonly string[];
   /** Whether workers can be started. */
   readonly system: { isFull: boolean };
-}
-
-interface StartedWorker {
-  /** What it has been told. */
-  readonly heard: readonly string[];
-  /** It listens no more. */
-  readonly hang: () => void;
-  readonly die: () => void;
-  /** It writes this to the control process. */
-  readonly write: (bytes: Uint8Array) => void;
 }
 
 export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
@@ -97,43 +81,15 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
   const lines: string[] = [];
   const keep = (message: string): void => void lines.push(message);
   const log: Log = { debug: keep, info: keep, warning: keep, error: keep, child: () => log };
-  const started: StartedWorker[] = [];
-  const system = { isFull: false };
-  const spawn = (): WorkerProcess => {
-    if (system.isFull) throw new Error('no process can be started');
-    const [control, worker] = duplexPair();
-    const heard = messagesOn(worker);
-    const relay = new PlainRelay({ sockets, clock });
-    const sessions = new MediaSessions({ relay, clock, random, jitter, createRecording: disk.create });
-    const die = (): void => {
-      void relay.close();
-      worker.destroy();
-      control.destroy();
-    };
-    started.push({ heard, die, hang: () => void worker.pause(), write: (bytes) => void worker.write(bytes) });
-    new WorkerServer({
-      stream: worker,
-      clock,
-      make: (ofWorker) => {
-        ofWorker.warning(noNativeRelay, { reason: 'this is a test' });
-        return { relay, sessions, name: 'plain-relay' };
-      },
-      onClose: () => void relay.close(),
-    });
-    return { stream: control, kill: die };
-  };
-  const engine = new WorkerEngine({
+  const { engine, started, system } = memoryWorkers({
     workers,
-    spawn,
     ports: { start: 10_000, end: 10_000 + 2 * pairs },
     clock,
     random,
+    sockets,
+    jitter,
+    createRecording: disk.create,
     log,
-    probe: (pair) => {
-      const both = [pair, { ...pair, port: pair.port + 1 }].map((local) => sockets.open(local, () => {}));
-      for (const socket of both) socket?.close();
-      return both.includes(null) ? 'taken' : 'opened';
-    },
     onWorkerLost: (worker, reason) => lost.push(`${worker}: ${reason}`),
   });
   return {
@@ -156,26 +112,6 @@ export const workersOverMemory = (pairs = 500, workers = 2): WorkerGround => {
     },
   };
 };
-
-/** The types of the messages that arrive there, in frames of a length and a list. */
-function messagesOn(stream: Duplex): readonly string[] {
-  const types: string[] = [];
-  let bytes = Buffer.alloc(0);
-  stream.on('data', (chunk: Buffer) => {
-    bytes = Buffer.concat([bytes, chunk]);
-    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32LE()) {
-      const length = 4 + bytes.readUInt32LE();
-      for (const { type } of deserialize(bytes.subarray(4, length)) as { type: string }[]) types.push(type);
-      bytes = bytes.subarray(length);
-    }
-  });
-  return types;
-}
-
-/** Until streams in memory have handed on what they hold. */
-async function turns(): Promise<void> {
-  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Every implementation, by name; each opens with so many pairs of ports. */
 export const engines: readonly [string, (pairs?: number) => EngineGround][] = [

@@ -1,8 +1,9 @@
 import type { BindingStore } from '../../src/pbx/registrar/index.ts';
 import type { TransportName } from '../../src/sip/transport/index.ts';
 import { alaw } from '../world/phone-media.ts';
+import type { PhoneEncryption } from '../world/phone-srtp.ts';
 import type { TimerHabits } from '../world/phone-timer.ts';
-import { MemoryBindings, type WorldOptions } from '../world/world.ts';
+import { MemoryBindings, passwordOf, type WorldOptions } from '../world/world.ts';
 import type { Chance } from './chance.ts';
 
 /** Numbers with an account. Some have several phones, some none. */
@@ -11,19 +12,40 @@ const users = ['1001', '1002', '1003', '1004', '1005'] as const;
 /** What every phone allows. */
 const allowed = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY, MESSAGE';
 
+type Codecs = readonly (readonly [payloadType: number, rtpmap: string])[];
+
 /** Shared with no phone that has what most have. */
-const opusAlone = [
+const opusAlone: Codecs = [
   [96, 'opus/48000/2'],
   [97, 'telephone-event/48000'],
-] as const;
+];
+const g722Alone: Codecs = [
+  [9, 'G722/8000'],
+  [101, 'telephone-event/8000'],
+];
+const mulawAlone: Codecs = [[0, 'PCMU/8000']];
+/** What many have in common is not what it would rather speak. */
+const opusFirst: Codecs = [
+  [107, 'opus/48000/2'],
+  [8, 'PCMA/8000'],
+  [101, 'telephone-event/8000'],
+];
+/** What most have. */
+const usual: Codecs = [
+  [0, 'PCMU/8000'],
+  [8, 'PCMA/8000'],
+  [101, 'telephone-event/8000'],
+];
 
 export interface PhoneSetting {
   readonly number: string;
   readonly transport: TransportName;
   /** Contact host of a phone behind a NAT. */
   readonly contact: string | null;
-  /** All that it can speak; null: what most have. */
-  readonly codecs: readonly (readonly [payloadType: number, rtpmap: string])[] | null;
+  /** All that it can speak. */
+  readonly codecs: Codecs;
+  /** How it encrypts its media; null: not at all. */
+  readonly encryption: PhoneEncryption | null;
   /** The share of 2xx that it acknowledges. */
   readonly acks: number;
   readonly obeysCancel: boolean;
@@ -50,6 +72,8 @@ export interface Setting {
   /** Whether phones lose their network, connection or memory. */
   readonly troubled: boolean;
   readonly ending: 'quiet' | 'drain' | 'shutdown';
+  /** Whether what carries the media dies now and then. */
+  readonly mortal: boolean;
 }
 
 export function settingOf(seed: number, chance: Chance): Setting {
@@ -59,10 +83,18 @@ export function settingOf(seed: number, chance: Chance): Setting {
     [2, { min: 1, max: 400 }],
     [1, { min: 100, max: 1500 }],
   ]);
+  const workers = chance.weighted([
+    [8, 0],
+    [1, 1],
+    [1, 2],
+  ]);
+  const mortal = workers > 0 && chance.happens(0.6);
   return {
+    mortal,
     world: {
       seed,
       users,
+      workers,
       bindings: chance.happens(0.3) ? new LateBindings(chance) : new MemoryBindings(),
       network: {
         loss: chance.pick([0, 0, 0.02, 0.05, 0.15]),
@@ -70,6 +102,14 @@ export function settingOf(seed: number, chance: Chance): Setting {
         delay,
       },
       config: {
+        extensions: users.map((number) => ({
+          number,
+          password: passwordOf(number),
+          srtp: chance.pick([null, null, null, null, 'off']),
+          // What a worker that has died leaves is looked for on the disk of this machine.
+          recording: mortal ? null : chance.pick([null, null, null, true, false]),
+        })),
+        recording: { directory: '/recordings' },
         sip: {
           max_concurrent_calls: chance.pick([100, 100, 100, 4, 2]),
           max_call_duration: chance.pick([14_400, 14_400, 60, 10]),
@@ -109,16 +149,25 @@ function phonesOf(number: string, chance: Chance): readonly PhoneSetting[] {
     const transport = chance.weighted<TransportName>([
       [7, 'udp'],
       [3, 'tcp'],
-      [1, 'tls'],
+      [2, 'tls'],
     ]);
     return {
       number,
       transport,
       contact: chance.happens(0.15) ? `192.168.7.${chance.between(1, 99)}${index}:5060` : null,
-      codecs: chance.weighted<PhoneSetting['codecs']>([
-        [6, null],
+      codecs: chance.weighted([
+        [6, usual],
         [1, opusAlone],
         [1, alaw],
+        [1, g722Alone],
+        [1, mulawAlone],
+        [1, opusFirst],
+      ]),
+      encryption: chance.weighted<PhoneEncryption | null>([
+        [transport === 'tls' ? 1 : 12, null],
+        [1, { profile: 'RTP/SAVP' }],
+        [1, { profile: 'RTP/AVP', suites: ['AEAD_AES_256_GCM', 'AES_CM_128_HMAC_SHA1_32'] }],
+        [1, { profile: 'RTP/AVP' }],
       ]),
       acks: chance.weighted([
         [8, 1],

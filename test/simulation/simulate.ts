@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '../../src/base/index.ts';
 import { complainingLog } from '../support/complaining-log.ts';
+import type { Phone } from '../world/phone.ts';
 import type { PhoneCall } from '../world/phone-call.ts';
 import { World } from '../world/world.ts';
 import { numbers, type Provocation, type Stage } from './actor.ts';
@@ -8,6 +9,7 @@ import { CallBook } from './call-book.ts';
 import { Chance } from './chance.ts';
 import { Player } from './player.ts';
 import { type Setting, settingOf } from './setting.ts';
+import { Talker } from './talker.ts';
 import { Witness } from './witness.ts';
 
 export interface SimulationResult {
@@ -18,6 +20,8 @@ export interface SimulationResult {
   readonly digest: string;
   readonly calls: number;
   readonly deliveries: number;
+  /** How often two were heard to speak with each other. */
+  readonly conversations: number;
   /** How often what was asked, by whom and with which answer. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -31,6 +35,11 @@ export interface SimulationOptions {
 const settling = 3 * 32_000 + 10_000;
 /** The longest that a call rings, or is silent before it is ended; in ms. */
 const longestWait = 65_000;
+/** What is told where a worker is made to die. */
+const workerLost = 'a media worker was lost';
+/** Packets of 20 ms that two say to each other, and how many of them must be heard at least. */
+const said = 50;
+const heard = 25;
 /** The longest registration, in ms. */
 const longestBinding = 600_000;
 
@@ -48,14 +57,16 @@ const longestBinding = 600_000;
  * - nothing of one side's topology comes up on the other; no message goes to a stranger;
  * - who watches is told what there is in that moment, one NOTIFY after the other;
  * - every dialog ends with a BYE, every 2xx is acknowledged, and phones hear of the end;
+ * - two that have agreed on what they speak are heard by each other, whatever codec and encryption each has;
+ * - every recording is whole, on the disk, and over before its call;
  * - nothing throws, and nothing is left: no call, dialog, transaction, port or timer.
  */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   const faults: string[] = [];
   const story = await Story.begin(seed, faults, options.trace);
   try {
-    story.play();
-    story.conclude();
+    await story.play();
+    await story.conclude();
   } catch (error) {
     faults.push(`something was thrown: ${error instanceof Error ? error.stack : error}`);
   }
@@ -72,22 +83,27 @@ class Story {
   readonly #calls: CallBook;
   readonly #faults: string[];
   readonly #hash = createHash('sha256');
+  readonly #talkers = new Map<PhoneCall, Talker>();
   #deliveries = 0;
+  #conversations = 0;
 
   static async begin(seed: number, faults: string[], trace: ((line: string) => void) | undefined): Promise<Story> {
     const chance = new Chance(new SeededRandom(seed ^ 0x5eed));
     const setting = settingOf(seed, chance);
     let now = () => 0;
-    const log = complainingLog((text) => faults.push(`${now()} ms: an error was logged: ${text}`));
+    const log = complainingLog((text) => {
+      if (!setting.mortal || !text.startsWith(workerLost)) faults.push(`${now()} ms: an error was logged: ${text}`);
+    });
     const world = await World.start({ ...setting.world, log });
     now = () => world.clock.now();
     const story = new Story(seed, setting, chance, world, faults, trace);
     for (const each of setting.phones) {
-      const { number, transport, contact, codecs } = each;
+      const { number, transport, contact, codecs, encryption } = each;
       const phone = await world.phone(number, {
         transport,
+        codecs,
         ...(contact === null ? {} : { contact }),
-        ...(codecs === null ? {} : { codecs }),
+        ...(encryption === null ? {} : { encryption }),
       });
       story.#players.push(new Player(phone, each, story.#stage));
     }
@@ -132,34 +148,35 @@ class Story {
     });
   }
 
-  play(): void {
+  async play(): Promise<void> {
     const { clock } = this.#world;
     const { duration, incidents } = this.#setting;
     for (const player of this.#players) clock.after(this.#chance.between(0, 500), () => player.phone.register());
     for (let i = 0; i < incidents; i++) clock.after(this.#chance.between(2000, duration), () => this.#incident());
-    this.#world.run(duration + 1000);
-    this.#wrapUp();
+    for (let at = 2000; at < duration; at += 1500) clock.after(at, () => this.#converse());
+    await this.#world.live(duration + 1000, this.#setting.world.workers ? 20 : 50);
+    await this.#wrapUp();
   }
 
   /** Whether all is over, and as it should be. */
-  conclude(): void {
+  async conclude(): Promise<void> {
     const { exchange, network, clock, sockets } = this.#world;
     const disturbed = this.#players.some((player) => player.disturbed);
     if (exchange.calls.active > 0 && !disturbed) this.#accuse(`${exchange.calls.active} calls go on without anybody`);
     if (exchange.calls.active > 0) {
       exchange.calls.shutDown();
-      this.#world.run(settling);
+      await this.#pass(settling);
     }
     this.#checkNothingIsLeft();
-    this.#witness.conclude(this.#calls.ids);
+    this.#witness.conclude(this.#calls.ids, this.#world.disk.files.keys());
     this.#calls.conclude(this.#witness.finals(), this.#witness.takeovers());
     this.#checkPhones();
     if (exchange.transport.counters.defects > 0) this.#accuse(`${exchange.transport.counters.defects} defects`);
     for (const { to } of network.toNobody)
       this.#accuse(`something was sent to ${to.address}:${to.port}, where nobody is`);
-    this.#world.run(longestBinding);
+    await this.#pass(longestBinding);
     if (exchange.registrar.count > 0) this.#accuse(`${exchange.registrar.count} bindings have outlived their time`);
-    this.#world.run(settling);
+    await this.#pass(settling);
     this.#checkNothingIsLeft();
     if (clock.pending > 0) this.#accuse(`${clock.pending} timers are left`);
     if (sockets.size !== this.#players.length) this.#accuse(`${sockets.size} media sockets are left`);
@@ -173,12 +190,18 @@ class Story {
       digest: this.#hash.digest('hex'),
       calls: this.#calls.calls,
       deliveries: this.#deliveries,
+      conversations: this.#conversations,
       counts: this.#witness.counts,
     };
   }
 
   #accuse(fault: string): void {
     this.#faults.push(`${this.#world.clock.now()} ms: ${fault}`);
+  }
+
+  /** Time in which nothing of interest happens. */
+  async #pass(ms: number): Promise<void> {
+    await this.#world.live(ms, 250);
   }
 
   // --- what happens ---
@@ -190,6 +213,7 @@ class Story {
     const trouble = this.#setting.troubled ? 1 : 0;
     chance.weighted([
       [20, () => player.call(chance.happens(0.9) ? numbers : oddities)],
+      [this.#setting.mortal ? 2 : 0, () => this.#killWorker()],
       [2, () => player.register()],
       [4, () => player.watch(numbers)],
       [1, () => player.publish()],
@@ -201,6 +225,60 @@ class Story {
       [trouble, () => player.forget()],
       [2 * trouble, () => this.#crash(player)],
     ])();
+  }
+
+  /** Two say something to each other: they are heard, unless the call changes meanwhile. */
+  #converse(): void {
+    const ends = this.#players.flatMap(({ phone, setting }) =>
+      phone.calls
+        .filter(({ state }) => state === 'talking')
+        .map((call) => ({ phone, call, codecs: setting.codecs.map(([, map]) => map) })),
+    );
+    const { sound } = this.#witness;
+    const pairs = ends.flatMap((one) => {
+      const partner = sound.partnerOf(one.call.callId);
+      const other = ends.find(({ call }) => call.callId === partner);
+      return other ? [[one, other] as const] : [];
+    });
+    if (pairs.length === 0) return;
+    const pair = this.#chance.pick(pairs);
+    if (!pair.every(({ call, codecs }) => sound.isOrdinary(call.callId, codecs, call.remoteSdp))) return;
+    const ids = pair.map(({ call }) => call.callId);
+    const changes = (): string =>
+      `${sound.partnerOf(ids[0]!)} ${ids.map((id) => sound.changesOf(id))} ${pair.map(({ call }) => call.state)}`;
+    const before = changes();
+    const talkers = pair.map((end) => ({ ...end, talker: this.#talkerOf(end.phone, end.call) }));
+    const heardBefore = talkers.map(({ talker }) => talker.heard);
+    const { clock } = this.#world;
+    for (let i = 0; i < said; i++) {
+      clock.after(20 * i, () => {
+        for (const { talker, codecs } of talkers) talker.speak(codecs);
+      });
+    }
+    clock.after(20 * said + 300, () => {
+      if (changes() !== before) return;
+      this.#conversations++;
+      talkers.forEach(({ phone, call, talker }, index) => {
+        const count = talker.heard - heardBefore[index]!;
+        if (count < heard) {
+          this.#accuse(`${phone.number} hears ${count} of ${said} packets in ${call.callId} from ${ids[1 - index]}`);
+        }
+      });
+    });
+  }
+
+  #talkerOf(phone: Phone, call: PhoneCall): Talker {
+    const known = this.#talkers.get(call) ?? new Talker(phone, call, this.#chance.between(1, 0x7fff_ffff));
+    this.#talkers.set(call, known);
+    return known;
+  }
+
+  /** What carries the media of some calls dies, or goes on without a word. */
+  #killWorker(): void {
+    const { workers } = this.#world;
+    const worker = this.#chance.pick(workers.slice(-(this.#setting.world.workers ?? 1)));
+    if (this.#chance.happens(0.7)) worker.die();
+    else worker.hang();
   }
 
   /** A phone loses its power, and is there again later, as if nothing had been. */
@@ -258,16 +336,16 @@ class Story {
     });
   }
 
-  #wrapUp(): void {
+  async #wrapUp(): Promise<void> {
     const { network, exchange } = this.#world;
     if (this.#setting.ending === 'drain') void exchange.calls.drain();
     if (this.#setting.ending === 'shutdown') exchange.calls.shutDown();
     for (let round = 0; round < 2; round++) {
       for (const { phone } of this.#players) network.heal(phone.address);
       for (const player of this.#players) player.wrapUp();
-      this.#world.run(longestWait);
+      await this.#pass(longestWait);
     }
-    this.#world.run(settling);
+    await this.#pass(settling);
   }
 
   // --- what must be ---

@@ -7,9 +7,11 @@ import { DescriptionBook } from './description-book.ts';
 import { DialogBook } from './dialog-book.ts';
 import { LampBook } from './lamp-book.ts';
 import { LegBook } from './leg-book.ts';
+import { RecordingBook } from './recording-book.ts';
 import { ReferBook } from './refer-book.ts';
 import { ReliableBook } from './reliable-book.ts';
 import { SecretBook } from './secret-book.ts';
+import { SoundBook } from './sound-book.ts';
 import { Tally } from './tally.ts';
 
 /** An INVITE that reached the exchange, and what became of it. */
@@ -44,6 +46,9 @@ export class Witness {
   readonly #reliable: ReliableBook;
   readonly #transfers: ReferBook;
   readonly #legs: LegBook;
+  readonly #recordings: RecordingBook;
+  /** Who should hear whom. */
+  readonly sound = new SoundBook();
   readonly #tally = new Tally();
 
   /** `neighbours`: the addresses that the exchange may speak to. */
@@ -59,12 +64,14 @@ export class Witness {
     this.#reliable = new ReliableBook(accuse);
     this.#transfers = new ReferBook(accuse);
     this.#legs = new LegBook(accuse);
+    this.#recordings = new RecordingBook(accuse);
   }
 
   see(direction: 'in' | 'out', flow: Flow, bytes: Uint8Array): void {
     const message = parseMessage(bytes, { stream: flow.transport !== 'udp' });
     this.#secrets.see(direction, message, flow.remote.address, bytes);
     this.#tally.see(direction, message);
+    this.sound.see(direction, message);
     if (direction === 'in') {
       if (message.kind === 'request') this.#onRequest(message);
       this.#dialogs.hear(message, flow);
@@ -90,6 +97,8 @@ export class Witness {
   happen(event: PbxEvent): void {
     this.#lamps.happen(event);
     this.#legs.happen(event);
+    this.#recordings.happen(event);
+    this.sound.happen(event);
   }
 
   /** The final response to each INVITE outside a dialog, by Call-ID, but for challenges. */
@@ -111,8 +120,8 @@ export class Witness {
     return this.#takeovers;
   }
 
-  /** To be asked when all should be over; `calls`: the ids of all calls that there were. */
-  conclude(calls: ReadonlySet<string>): void {
+  /** To be asked when all should be over; `calls`: the ids of all calls that there were; `files`: what is on the disk. */
+  conclude(calls: ReadonlySet<string>, files: Iterable<string>): void {
     for (const [key, { callId, final }] of this.#invites) {
       if (!final) this.#accuse(`the INVITE ${key} (Call-ID ${callId}) got no final response`);
     }
@@ -120,6 +129,7 @@ export class Witness {
     this.#answers.conclude();
     this.#transfers.conclude();
     this.#legs.conclude(calls);
+    this.#recordings.conclude(files);
   }
 
   #onRequest(request: SipRequest): void {

@@ -48,7 +48,7 @@ export class PhoneMedia {
     this.srtp = encryption && new PhoneSrtp(encryption, host);
     this.#port = sockets.open({ address, port: 0 }, (bytes, from) => {
       this.datagrams.push(Uint8Array.from(bytes));
-      const packet = this.srtp ? this.srtp.open(bytes) : Uint8Array.from(bytes);
+      const packet = this.srtp ? this.srtp.open(bytes, from) : Uint8Array.from(bytes);
       if (packet) this.received.push({ bytes: packet, from });
     });
   }

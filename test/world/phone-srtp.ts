@@ -1,3 +1,4 @@
+import type { Address } from '../../src/base/index.ts';
 import { type SrtpKey, SrtpReceiver, SrtpSender, type SrtpSuite, srtpKeyLength } from '../../src/rtp/index.ts';
 
 /** How a phone encrypts: by demand (`RTP/SAVP`) or beside plain media (`RTP/AVP`, RFC 8643), in order of preference. */
@@ -21,6 +22,8 @@ export class PhoneSrtp {
   /** By key, as descriptions say it. */
   readonly #senders = new Map<string, SrtpSender>();
   readonly #receivers = new Map<string, SrtpReceiver>();
+  /** Those that open what comes from a port of the other side; none where that sends plain media. */
+  readonly #receiversOf = new Map<number, Set<SrtpReceiver>>();
 
   constructor({ profile, suites = ['AES_CM_128_HMAC_SHA1_80'] }: PhoneEncryption, seed: number) {
     this.#profile = profile;
@@ -46,9 +49,16 @@ export class PhoneSrtp {
 
   /** Takes the keys that the other side has stated. */
   learn(sdp: string): void {
+    const port = Number(/^m=audio (\d+)/m.exec(sdp)?.[1] ?? 0);
+    const ofPort = this.#receiversOf.get(port) ?? new Set();
+    this.#receiversOf.set(port, ofPort);
+    if (this.#takenOf(sdp) === null) ofPort.clear();
     for (const { suite, key } of linesOf(sdp)) {
       const known = this.#suites.find((own) => own === suite);
-      if (known && !this.#receivers.has(key)) this.#receivers.set(key, new SrtpReceiver(keyOf(known, key)));
+      if (!known) continue;
+      const receiver = this.#receivers.get(key) ?? new SrtpReceiver(keyOf(known, key));
+      this.#receivers.set(key, receiver);
+      ofPort.add(receiver);
     }
   }
 
@@ -62,10 +72,11 @@ export class PhoneSrtp {
     return sender.protectRtp(packet)!;
   }
 
-  /** What has arrived, decrypted; null where no key that it has been told opens it. */
-  open(datagram: Uint8Array): Uint8Array | null {
-    if (this.#receivers.size === 0) return datagram;
-    for (const receiver of this.#receivers.values()) {
+  /** What has arrived from a port, decrypted; null where no key that it has been told opens it. */
+  open(datagram: Uint8Array, from: Address): Uint8Array | null {
+    const receivers = this.#receiversOf.get(from.port);
+    if (!receivers?.size) return Uint8Array.from(datagram);
+    for (const receiver of receivers) {
       const packet = receiver.unprotectRtp(Uint8Array.from(datagram));
       if (typeof packet !== 'string') return packet;
     }

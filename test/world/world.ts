@@ -4,6 +4,7 @@ import { advertiseFor } from '../../src/app/own-address.ts';
 import { type Log, randomToken, SeededRandom, silentLog, VirtualClock } from '../../src/base/index.ts';
 import {
   LocalEngine,
+  type MediaEngine,
   type MemoryNetwork as MediaNetwork,
   MemorySockets,
   PlainRelay,
@@ -23,6 +24,7 @@ import {
   type TransportName,
 } from '../../src/sip/transport/index.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
+import { type MemoryWorker, memoryWorkers, turns } from '../support/memory-workers.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
 
 export const exchangeIp = '10.0.0.1';
@@ -55,6 +57,8 @@ export interface WorldOptions {
   readonly streamLimits?: Partial<StreamLimits>;
   /** Bans of an earlier life. */
   readonly bans?: BanStore;
+  /** How many workers carry the media; none: this process. Then time must be let pass by `live`. */
+  readonly workers?: number;
 }
 
 /**
@@ -68,7 +72,10 @@ export class World implements AsyncDisposable {
   readonly sockets: MemorySockets;
   /** Where recordings go. */
   readonly disk = new MemoryDisk();
-  readonly media: LocalEngine;
+  readonly media: MediaEngine;
+  /** Those that have been started to carry the media, in order. */
+  readonly workers: readonly MemoryWorker[];
+  readonly #workerCount: number;
   readonly exchange: Exchange;
   /** Everything that happened, in order. */
   readonly events: PbxEvent[] = [];
@@ -87,17 +94,33 @@ export class World implements AsyncDisposable {
     const ownAddresses = [settings.media.advertised_ip, settings.sip.advertised_ip].filter(
       (address) => address !== null,
     );
-    this.media = new LocalEngine({
-      relay: new PlainRelay({ sockets: this.sockets, clock: this.clock, ownAddresses }),
-      name: 'plain-relay',
+    const { sockets, clock, random } = this;
+    const carrying = {
       ports: settings.media.port_pool,
       jitter: { minMs: settings.media.jitter_buffer.min_ms, maxMs: settings.media.jitter_buffer.max_ms },
-      clock: this.clock,
-      random: this.random,
+      clock,
+      random,
       log,
-      sounds: new SoundLibrary({ folder: settings.media.prompts, clock: this.clock, log }),
+      sounds: new SoundLibrary({ folder: settings.media.prompts, clock, log }),
       createRecording: this.disk.create,
-    });
+    };
+    this.#workerCount = options.workers ?? 0;
+    if (this.#workerCount > 0) {
+      const { engine, started } = memoryWorkers({
+        ...carrying,
+        workers: this.#workerCount,
+        sockets,
+        ownAddresses,
+        onWorkerLost: (worker, reason) =>
+          this.exchange.events.publish({ type: 'media.worker_lost', at: clock.wall(), worker, reason }),
+      });
+      this.media = engine;
+      this.workers = started;
+    } else {
+      const relay = new PlainRelay({ sockets, clock, ownAddresses });
+      this.media = new LocalEngine({ ...carrying, relay, name: 'plain-relay' });
+      this.workers = [];
+    }
     const advertise = advertiseFor(settings.sip);
     const transports = (['udp', 'tcp', 'tls', 'ws', 'wss'] as const).map((name) =>
       this.network.transport(
@@ -175,6 +198,18 @@ export class World implements AsyncDisposable {
     this.clock.advance(ms);
   }
 
+  /**
+   * Lets `ms` pass in steps, and comes true after each what is promised and not awaited by the clock: sounds are there,
+   * recordings are written, workers have heard and are heard.
+   */
+  async live(ms: number, step = 20): Promise<void> {
+    for (let left = ms; left > 0; left -= step) {
+      this.clock.advance(Math.min(step, left));
+      if (this.#workerCount > 0) await turns();
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** The records of all calls that have ended. */
   get cdrs(): readonly Cdr[] {
     return this.events.flatMap((event) => (event.type === 'call.ended' ? [cdrOf(event.call)] : []));
@@ -185,7 +220,9 @@ export class World implements AsyncDisposable {
     const { transactions, userAgent, calls, registrar, notifier, extensionStates, guard } = this.exchange;
     // Bindings keep one timer for the next that expires, bans another; phones behind a NAT are kept alive by others.
     const waiting = (registrar.count > 0 ? 1 : 0) + (guard.figures.bansActive > 0 ? 1 : 0);
-    const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - waiting;
+    // Each worker is asked for a sign of life, and tells its figures, each second.
+    const working = 2 * this.#workerCount;
+    const timers = registrar.natBindings().length > 0 ? 0 : this.clock.pending - waiting - working;
     const { inUse } = this.media.usage();
     return {
       'client transactions': transactions.size.client,
