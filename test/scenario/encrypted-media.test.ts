@@ -100,6 +100,9 @@ describe('where encryption is required', () => {
     expect([readable(talking.alice), readable(talking.bob)]).toEqual([true, false]);
     talking.call.hangUp();
     world.settles();
+    expect(world.cdrs).toMatchObject([
+      { rtp: { caller: { srtp: null }, callee: { srtp: 'AES_CM_128_HMAC_SHA1_80' } } },
+    ]);
   });
 
   test('a plain offer is refused with 488 and the reason, and nobody rings', async () => {

@@ -11,6 +11,7 @@ const media: LegMedia = {
   sentMos: null,
   sentMosWorst: null,
   rttMs: 20.04,
+  srtp: 'AEAD_AES_128_GCM',
   codec: 'PCMU',
 };
 

@@ -42,6 +42,7 @@ const unmeasured: LegMedia = {
   sentMosWorst: null,
   rttMs: null,
   codec: null,
+  srtp: null,
 };
 
 /** What is heard on hold, and while somebody else's phone rings. */
@@ -139,11 +140,14 @@ export class CallMedia {
     const session = this.#session;
     this.#session = null;
     if (!session) return done(unmeasured, unmeasured, []);
-    session.end(({ legs: [caller, callee], recordings }) => done(measured(caller), measured(callee), recordings));
+    const [ofCaller, ofCallee] = (this.#talk?.legs ?? []).map((leg) => leg?.srtp?.send.suite ?? null);
+    session.end(({ legs: [caller, callee], recordings }) =>
+      done(measured(caller, ofCaller ?? null), measured(callee, ofCallee ?? null), recordings),
+    );
   }
 }
 
-function measured({ counters, quality }: LegSummary): LegMedia {
+function measured({ counters, quality }: LegSummary, srtp: string | null): LegMedia {
   return {
     packetsReceived: counters.packetsReceived,
     packetsSent: counters.packetsSent,
@@ -156,6 +160,7 @@ function measured({ counters, quality }: LegSummary): LegMedia {
     sentMosWorst: quality?.sent?.worst ?? null,
     rttMs: quality?.rttMs ?? null,
     codec: quality?.codec ?? null,
+    srtp,
   };
 }
 

@@ -49,6 +49,8 @@ export interface LegMedia {
   readonly rttMs: number | null;
   /** The codec of speech agreed with the phone, as SDP names it. */
   readonly codec: string | null;
+  /** The suite that its media was encrypted with in the end; null: it was plain. */
+  readonly srtp: string | null;
 }
 
 /** How one direction of one leg was for some seconds. `null` is "not measured". */

@@ -15,5 +15,6 @@ test('the record has the quality of each leg, rounded, and null where it was not
     sent_mos_worst: null,
     rtt_ms: 20,
     codec: 'PCMU',
+    srtp: 'AEAD_AES_128_GCM',
   });
 });

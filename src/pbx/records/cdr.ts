@@ -19,6 +19,8 @@ export interface CdrMedia {
   readonly rtt_ms: number | null;
   /** The codec agreed with the phone, as SDP names it. */
   readonly codec: string | null;
+  /** The suite that its media was encrypted with (RFC 4568 §6.2); null: it was plain, or not answered. */
+  readonly srtp: string | null;
 }
 
 /** The call's recording, as records show it. */
@@ -104,6 +106,7 @@ function mediaOf(leg: LegMedia): CdrMedia {
     sent_mos_worst: rounded(leg.sentMosWorst, 2),
     rtt_ms: rounded(leg.rttMs, 1),
     codec: leg.codec,
+    srtp: leg.srtp,
   };
 }
 
