@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { stateMachinesPage } from '../scripts/state-diagrams.ts';
+import { configKeys, formatPath } from '../src/app/config-keys.ts';
 import { sourceFiles } from './support/source-files.ts';
 
 const docs = new URL('../docs/', import.meta.url);
@@ -33,6 +34,34 @@ test('every line of the table in docs/NAT.md names a test that is there', () => 
   const rows = tableRows('NAT.md');
   expect(rows.length).toBeGreaterThan(5);
   for (const row of rows) checkTests(row.at(-1) ?? '');
+});
+
+describe('docs/MEDIA.md', () => {
+  const text = page('MEDIA.md');
+
+  test('names every key of the configuration that concerns media', () => {
+    const keys = configKeys.map(({ path }) => formatPath(path)).filter((key) => /^(media|recording)\./.test(key));
+    expect(keys.length).toBeGreaterThan(15);
+    const isNamed = (key: string) => text.includes(key) || text.includes(`\`${key.split('.').at(-1)}\``);
+    expect(keys.filter((key) => !isNamed(key))).toEqual([]);
+  });
+
+  test('names every metric of media, and no other', () => {
+    const metrics = /`((?:rtp|media|recordings)_\w+)`/g;
+    const named = new Set([...text.matchAll(metrics)].map(([, name]) => name));
+    const code = page('../src/observe/metrics.ts');
+    const real = new Set([...code.matchAll(/'((?:rtp|media|recordings)_\w+)'/g)].map(([, name]) => name));
+    real.add('media_workers'); // of /api/status
+    expect(named).toEqual(real);
+  });
+
+  test('quotes lines of the log as they are', () => {
+    const sources = sourceFiles('src').map(({ path }) => page(`../${path}`));
+    const heads = tableRows('MEDIA.md').map(([first = '']) => first);
+    const lines = heads.flatMap((cell) => [...cell.matchAll(/`([^`]+ [^`…]+)`/g)].map(([, line = '']) => line));
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines.filter((line) => !sources.some((source) => source.includes(line)))).toEqual([]);
+  });
 });
 
 describe('docs/B2BUA_STATUS.md', () => {

@@ -166,7 +166,7 @@ const media = z
       .nullable()
       .default(null)
       .describe(
-        'Folder of sound files (WAV, or µ-law as .ulaw); moh.wav is heard on hold, ringback.wav while it rings',
+        'Folder of sound files (WAV, or µ-law as .ulaw); moh.wav is heard on hold, ringback.wav by who was transferred and waits',
       ),
   })
   .prefault({});
