@@ -47,6 +47,20 @@ describe.runIf(needs('sipp')).concurrent('SIGTERM during a call', () => {
     ]);
   });
 
+  test('Ctrl-C reaches its media workers too: they carry the live call to its end, and tell how it was', async () => {
+    await using exchange = await start(3);
+    const { bothHungUpOn } = await talk(exchange);
+    for (const worker of exchange.children()) process.kill(worker, 'SIGINT');
+    exchange.program.kill('SIGINT');
+    await eventually('it drains', async () => (await exchange.get('/ready')).status === 503);
+    expect((await exchange.status()).media_workers.map(({ state }) => state)).not.toContain('down');
+    await bothHungUpOn();
+    expect(await exchange.program.exited).toEqual({ code: 0, signal: null });
+    const [cdr] = await exchange.cdrsOfCaller(caller.number);
+    expect(cdr).toMatchObject({ status: 'completed', termination_reason: 'shutdown' });
+    expect(cdr!.rtp.caller.packets_received).not.toBeNull();
+  });
+
   test('a second signal ends it at once', async () => {
     await using exchange = await start(600);
     const { bothHungUpOn } = await talk(exchange);

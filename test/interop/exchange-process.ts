@@ -118,6 +118,12 @@ export class ExchangeProcess implements AsyncDisposable {
     return { port: Number(text.slice(host.length + 1)), text };
   }
 
+  /** The processes that it has started: its media workers. */
+  children(): readonly number[] {
+    const { pid } = this.program;
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  }
+
   log(): readonly LogLine[] {
     return logOf(this.program.output);
   }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Baresip } from './baresip.ts';
-import { ExchangeProcess } from './exchange-process.ts';
+import { ExchangeProcess, Folder, runExchange, writeConfig } from './exchange-process.ts';
 import { eventually, pause } from './program.ts';
 import { needs } from './tools.ts';
 
@@ -20,7 +20,7 @@ describe.runIf(needs('baresip', 'sox'))('a media worker that is killed', () => {
 
     caller.dial('1002');
     await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
-    const [worker] = childrenOf(exchange.program.pid);
+    const [worker] = exchange.children();
     process.kill(worker!, 'SIGKILL');
     await Promise.all([caller.event('CALL_CLOSED'), callee.event('CALL_CLOSED')]);
     const [cdr] = await exchange.cdrsOfCaller('1001');
@@ -43,7 +43,30 @@ describe.runIf(needs('baresip', 'sox'))('a media worker that is killed', () => {
   });
 });
 
-/** The processes that this one has started. */
-function childrenOf(pid: number): readonly number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+test('media workers end with an exchange that is killed', async () => {
+  await using exchange = await ExchangeProcess.start({ config: { media: { workers: 2 } } });
+  const workers = exchange.children();
+  expect(workers).toHaveLength(2);
+  process.kill(exchange.program.pid, 'SIGKILL');
+  expect(await exchange.program.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  await eventually('they have ended', () => !workers.some(isRunning));
+});
+
+test('an exchange whose media workers do not start ends with exit code 1, and says so', async () => {
+  using folder = new Folder();
+  const broken = folder.file('broken.cjs');
+  writeFileSync(broken, "if (process.argv[1]?.endsWith('media-worker.ts')) process.exit(3);");
+  const file = await writeConfig(folder, {});
+  await using program = runExchange(folder, ['--config', file], { NODE_OPTIONS: `--require ${broken}` });
+  expect(await program.exited).toEqual({ code: 1, signal: null });
+  expect(program.output).toContain('sip-pbx: media worker 1 does not start: the connection was closed\n');
+});
+
+/** One that has ended, and for whose end nobody asks, is still in the list. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
