@@ -1,6 +1,6 @@
 // npm run smoke: starts the exchange as README says, in a folder of its own on free ports, and stops it again; then
-// what `npm run build` has made, likewise.
-import { type ChildProcess, spawn } from 'node:child_process';
+// what `npm run build` has made, likewise, as far as it is in the package.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
@@ -13,8 +13,25 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const patience = 30_000;
 
+const native = ['native/build/Release/relay.node', 'native/build/Release/opus.node'].filter((file) =>
+  existsSync(join(root, file)),
+);
+const main = [process.execPath, ['dist/app/main.js']] as const;
+
 await smoke('npm start', ['src', 'config', 'package.json'], 'npm', ['start']);
-await smoke('the build', ['dist', 'package.json'], process.execPath, ['dist/app/main.js']);
+await smoke('the package', packed(), ...main);
+if (native.length > 0) await smoke('the package with what is compiled', [...packed(), ...native], ...main);
+
+/** The files that the published package holds. */
+function packed(): readonly string[] {
+  const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  const [{ files }] = JSON.parse(said) as [{ files: readonly { readonly path: string }[] }];
+  return files.map(({ path }) => path);
+}
 
 /** Starts `command` in a folder that holds `parts` of the repository only, looks at it, and stops it. */
 async function smoke(what: string, parts: readonly string[], command: string, args: readonly string[]): Promise<void> {
@@ -45,6 +62,10 @@ async function smoke(what: string, parts: readonly string[], command: string, ar
     check(status.status === 'healthy', `/health says ${JSON.stringify(status)}`);
     const ready = await answers(`http://127.0.0.1:${health}/ready`, child);
     check(ready.status === 'ready', `/ready says ${JSON.stringify(ready)}`);
+    const { media_workers: workers = [] } = await answers(`http://127.0.0.1:${health}/api/status`, child);
+    const relay = parts.some((part) => part.endsWith('relay.node')) ? 'native-relay' : 'plain-relay';
+    const works = ({ name, state }: Worker): boolean => name.startsWith(relay) && state === 'running';
+    check(workers.length > 0 && workers.every(works), `instead of ${relay} there is ${JSON.stringify(workers)}`);
     const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
     check(page.includes('sip_active_calls 0'), '/metrics lacks sip_active_calls');
     const answer = await askOptions(sip);
@@ -88,14 +109,24 @@ function collect(child: ChildProcess): () => string {
   return () => text;
 }
 
+interface Worker {
+  readonly name: string;
+  readonly state: string;
+}
+
+interface Answer {
+  readonly status?: string;
+  readonly media_workers?: readonly Worker[];
+}
+
 /** The JSON that a URL answers with 200, as soon as it does. */
-async function answers(url: string, child: ChildProcess): Promise<{ readonly status?: string }> {
+async function answers(url: string, child: ChildProcess): Promise<Answer> {
   const deadline = performance.now() + patience;
   while (performance.now() < deadline) {
     check(child.exitCode === null, `it has ended with exit code ${child.exitCode}`);
     try {
       const response = await fetch(url);
-      if (response.status === 200) return (await response.json()) as { status?: string };
+      if (response.status === 200) return (await response.json()) as Answer;
     } catch {
       // Not listening yet.
     }
