@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Address, systemRandom } from '../src/base/index.ts';
+import type { ExchangeStatus } from '../src/http/index.ts';
 import { Phones, type PhonesOptions } from './phones.ts';
 
-const host = '127.0.0.1';
+const loopback = '127.0.0.1';
 
 /** The exchange as `npm start` runs it, in a process of its own, and phones on real sockets in this one. */
 export class Live implements AsyncDisposable {
@@ -34,7 +35,7 @@ export class Live implements AsyncDisposable {
     this.#child = child;
   }
 
-  static async start(auth: 'none' | 'digest'): Promise<Live> {
+  static async start(auth: 'none' | 'digest', host = loopback): Promise<Live> {
     const [sip, metrics, health] = [await freePort(), await freePort(), await freePort()];
     const folder = mkdtempSync(join(tmpdir(), 'sip-pbx-bench-'));
     const config = {
@@ -67,7 +68,7 @@ export class Live implements AsyncDisposable {
       callee: addressOf(sockets.callee),
       random: systemRandom,
       password: 'secret',
-      send: (as, bytes) => sockets[as].send(bytes, this.server.port, host),
+      send: (as, bytes) => sockets[as].send(bytes, this.server.port, this.server.address),
       ...options,
     });
     for (const as of ['caller', 'callee'] as const) sockets[as].on('message', (bytes) => phones.receive(as, bytes));
@@ -80,10 +81,16 @@ export class Live implements AsyncDisposable {
     this.#sockets.push(socket);
     // With a lookup that answers at once, bind has done its work when it returns.
     const listening = once(socket, 'listening');
-    socket.bind(0, host);
+    socket.bind(0, this.server.address);
     await listening;
     socket.setRecvBufferSize(8_388_608);
     return socket;
+  }
+
+  /** Ports in the hands of calls. */
+  async portsInUse(): Promise<number> {
+    const status = (await (await fetch(new URL('/api/status', this.#ready))).json()) as ExchangeStatus;
+    return status.port_pool.in_use;
   }
 
   /** A metric of the exchange. */
@@ -96,10 +103,16 @@ export class Live implements AsyncDisposable {
   /** CPU time that the exchange has used, all its threads and its media workers, in µs. */
   async cpuMicros(): Promise<number> {
     const control = await this.metric('process_cpu_seconds_total');
-    return 1e6 * (control + this.#workers().reduce((seconds, pid) => seconds + cpuSeconds(pid), 0));
+    return 1e6 * (control + this.workers().reduce((seconds, pid) => seconds + cpuSeconds(pid), 0));
   }
 
-  #workers(): readonly number[] {
+  /** The process of the exchange itself. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Those that carry its media. */
+  workers(): readonly number[] {
     const { pid } = this.#child;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     return children === '' ? [] : children.split(' ').map(Number);
@@ -142,7 +155,7 @@ export function addressOf(socket: Socket): Address {
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, host);
+  const server = createServer().listen(0, loopback);
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   server.close();

@@ -17,8 +17,8 @@ export interface PhonesOptions {
   readonly server: Address;
   readonly caller: Address;
   readonly callee: Address;
-  /** Where both want their audio. */
-  readonly media: Address;
+  /** Where both want their audio, or each of them in the call that is being set up. */
+  readonly media: Address | ((as: 'caller' | 'callee') => Address);
   readonly random: Random;
   readonly password: string;
   /** Sends as the caller or as the callee. */
@@ -86,7 +86,7 @@ export class Phones {
   }
 
   #invite(call: Call, credentials: string | null): void {
-    const { media } = this.#options;
+    const media = this.#media('caller');
     const sdp = sessionDescription(media.address, media.port);
     this.#request(
       'caller',
@@ -102,6 +102,11 @@ export class Phones {
       ],
       sdp,
     );
+  }
+
+  #media(as: 'caller' | 'callee'): Address {
+    const { media } = this.#options;
+    return typeof media === 'function' ? media(as) : media;
   }
 
   #from({ fromTag }: Call): string {
@@ -176,7 +181,8 @@ export class Phones {
   #onRequest(as: 'caller' | 'callee', text: string): void {
     if (text.startsWith('ACK ')) return;
     if (!text.startsWith('INVITE ')) return this.#respond(as, text, '200 OK');
-    const { media, callee } = this.#options;
+    const { callee } = this.#options;
+    const media = this.#media('callee');
     const contact = `Contact: <sip:1002@${formatAddress(callee)}>`;
     this.#respond(as, text, '180 Ringing', [contact]);
     const body = sessionDescription(media.address, media.port, 2);

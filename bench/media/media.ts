@@ -28,6 +28,7 @@ const contenders: readonly Contender[] = [
   { name: 'native-srtp', engine: 'native', encrypted: 2 },
   { name: 'rtpengine', engine: 'rtpengine', encrypted: 0 },
   { name: 'worker', engine: 'worker', encrypted: 0 },
+  { name: 'exchange', engine: 'exchange', encrypted: 0 },
   { name: 'worker-srtp', engine: 'worker', encrypted: 2 },
   { name: 'plain-srtp', engine: 'plain', encrypted: 2 },
   // One leg only: where both have keys, it hands them through and packets pass as they are.
@@ -37,7 +38,7 @@ const contenders: readonly Contender[] = [
 const usualCalls = [100, 500, 1000, 1500];
 
 /** Left out unless asked for by name. */
-const extra: ReadonlySet<string> = new Set(['worker', 'worker-srtp', 'plain-srtp', 'rtpengine-half-srtp']);
+const extra: ReadonlySet<string> = new Set(['worker', 'exchange', 'worker-srtp', 'plain-srtp', 'rtpengine-half-srtp']);
 
 /** Packets of many calls through each engine in turn, and transcoded calls: CPU time, losses, delay. */
 export async function media(options: MediaOptions): Promise<readonly Figure[]> {
@@ -81,7 +82,7 @@ async function measured({ seconds, calls, engines: asked, soak: soakFor }: Media
 }
 
 function isOwn(engine: string | null): boolean {
-  return engine !== null && engine !== 'rtpengine';
+  return engine !== null && engine !== 'rtpengine' && engine !== 'exchange';
 }
 
 function isHere({ name, engine }: Contender): boolean {

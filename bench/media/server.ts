@@ -1,5 +1,6 @@
 // node server.ts ENGINE ADDRESS: carries the media of calls in a process of its own, as its parent says.
 import type { Carrier } from './carrier.ts';
+import { LiveExchange } from './live-exchange.ts';
 import { OwnEngine } from './own-engine.ts';
 import { Rtpengine } from './rtpengine.ts';
 import type { Answer, Order } from './server-process.ts';
@@ -10,11 +11,16 @@ const say = (answer: Answer): void => void process.send?.(answer);
 process.on('disconnect', () => process.exit());
 
 try {
-  const carrier = engine === 'rtpengine' ? await Rtpengine.open(address) : await OwnEngine.open(engine, address);
+  const carrier = await open();
   process.on('message', (order: Order) => obey(carrier, order).catch(fail));
   say({ answer: 'ready', media: carrier.media, control: carrier.control });
 } catch (error) {
   fail(error);
+}
+
+async function open(): Promise<Carrier> {
+  if (engine === 'rtpengine') return Rtpengine.open(address);
+  return engine === 'exchange' ? LiveExchange.open(address) : OwnEngine.open(engine, address);
 }
 
 async function obey(carrier: Carrier, order: Order): Promise<void> {

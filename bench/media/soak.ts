@@ -25,13 +25,14 @@ export async function soak(contender: Contender, calls: number, seconds: number)
     },
   });
   const figure = asFigure(`for ${seconds} s`, contender, calls, result);
-  const { held, portsInUse } = result;
+  const { held, portsInUse, counted } = result;
   if (held === null) return [figure];
   const first = memory[0] ?? held.during.bytes;
   const kept = [
     `${megabytes(held.before.bytes)} MB before, ${megabytes(first)} after ${each} s, ${megabytes(held.during.bytes)} at the end`,
     `${held.before.descriptors} descriptors before, ${held.during.descriptors} with all calls, ${held.after.descriptors} after`,
     portsInUse === null ? 'ports unknown' : `${portsInUse} ports still in use`,
+    ...('cdr_written_total' in counted ? [`${counted['cdr_written_total']} records`] : []),
   ];
   return [
     {
@@ -47,6 +48,7 @@ export async function soak(contender: Contender, calls: number, seconds: number)
         descriptors_during: held.during.descriptors,
         descriptors_after: held.after.descriptors,
         ports_in_use: portsInUse,
+        ...counted,
       },
     },
   ];
