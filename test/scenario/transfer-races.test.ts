@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { complainingLog } from '../support/complaining-log.ts';
 import { directionIn, heardWhenBothSpeak, ringing } from '../world/talk.ts';
 import { talkBesideCarol, talkTogether, threeUsers, transferring } from '../world/transfer-talk.ts';
-import { World } from '../world/world.ts';
+import { exchangeIp, World } from '../world/world.ts';
 
 /** As `transferring`, and bob, who leaves, has asked to hold the call: that waits for alice. */
 async function heldByLeaver(world: World) {
@@ -198,6 +199,56 @@ describe('a transfer that somebody else overtakes', () => {
     const { bob, carol, call } = await transferring(world);
     expect(bob.statuses('REFER')).toEqual([503]);
     expect(carol.calls).toEqual([]);
+    call.hangUp();
+    world.settles();
+  });
+});
+
+describe('who waits for a third hears, when the one who asked has hung up', () => {
+  test('that it rings, where the one whose early media was heard has passed the call on', async () => {
+    const faults: string[] = [];
+    const log = complainingLog((text) => faults.push(text));
+    await using world = await World.start({ users: ['1001', '1002', '1003', '1004'], log });
+    const { alice, carol, call, answered } = await talkBesideCarol(world);
+    const dave = await world.registered('1004');
+    answered.refer('1003');
+    world.run(100);
+    const { lastCall } = carol;
+    lastCall.answer(183, { sdp: carol.media.describe({ to: lastCall.remoteSdp }) });
+    world.run(50);
+    lastCall.answer(302, { headers: { Contact: `<sip:1004@${exchangeIp}>` } });
+    world.run(50);
+    // Dave's phone has said nothing yet.
+    answered.hangUp();
+    await world.live(1000);
+    expect(faults).toEqual([]);
+    expect(alice.log).not.toContain('BYE');
+    expect(alice.media.received.length).toBeGreaterThan(40);
+    dave.lastCall.answer(200);
+    world.run(200);
+    expect(talkTogether(world, alice, call, dave, dave.lastCall)).toEqual(['alice', 'bob']);
+    call.hangUp();
+    world.settles();
+    expect(world.cdrs).toMatchObject([{ status: 'completed' }, { status: 'completed' }]);
+  });
+
+  test('the phone that has sent early media, though another of the same user rings too', async () => {
+    await using world = await World.start(threeUsers);
+    const { alice, carol, call, answered } = await talkBesideCarol(world);
+    const beside = await world.registered('1003');
+    beside.habits.onInvite = 'silent';
+    answered.refer('1003');
+    world.run(100);
+    const { lastCall } = carol;
+    lastCall.answer(183, { sdp: carol.media.describe({ to: lastCall.remoteSdp }) });
+    world.run(50);
+    beside.lastCall.answer(180);
+    world.run(50);
+    answered.hangUp();
+    world.run(100);
+    carol.media.say('one moment', lastCall.remoteSdp ?? '');
+    world.run(50);
+    expect(alice.media.heardText).toEqual(['one moment']);
     call.hangUp();
     world.settles();
   });

@@ -69,14 +69,16 @@ export class TransferredCaller implements CallerEnd {
   progress(status: number, heard: Branch | null): void {
     this.#subscription.report(status);
     this.#ringing ||= status >= 180;
-    this.#heard = heard;
+    // Another that only rings does not silence it.
+    this.#heard = heard ?? this.#heard;
     this.#listen();
   }
 
   /** Once it has nobody else to listen to, it hears what the phone that rings sends, else that it rings. */
   #listen(): void {
     if (!this.#own || !this.waiting) return;
-    if (this.#heard) this.#to.media.connect(this.leg, this.#heard.leg, false);
+    // The phone whose early media was heard may have refused since.
+    if (this.#heard && !this.#heard.leg.over) this.#to.media.connect(this.leg, this.#heard.leg, false);
     else if (this.#ringing) this.#to.media.ringBack(this.leg);
   }
 
