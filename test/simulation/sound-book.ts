@@ -103,7 +103,9 @@ export class SoundBook {
     const session = this.#sessions.get(callId);
     if (!session || session.isForked || session.pending.size > 0) return false;
     const { stated, told } = session.now;
-    return told !== null && told === remoteSdp && stated === codecs.toSorted().join();
+    if (told === null || told !== remoteSdp || stated !== codecs.toSorted().join()) return false;
+    // A careless phone may have answered with nothing of what was offered.
+    return mapsIn(told).some((map) => codecs.includes(map) && !map.startsWith('telephone-event'));
   }
 
   /** Rises whenever anything of the session may have changed. */

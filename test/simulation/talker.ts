@@ -30,7 +30,7 @@ export class Talker {
     const sdp = this.#call.remoteSdp ?? '';
     for (const map of codecs) {
       const type = new RegExp(`^a=rtpmap:(\\d+) ${map.replace('/', '\\/')}`, 'm').exec(sdp)?.[1];
-      if (type === undefined) continue;
+      if (type === undefined || map.startsWith('telephone-event')) continue;
       const { clockRate } = specOf(map);
       const frame = this.#frame++;
       const payload = phraseIn(map)[frame % phrase]!;
