@@ -66,10 +66,24 @@ test('calls that are still live after the time are ended', async () => {
 });
 
 test('in a hurry they are ended at once', async () => {
-  const { hurry, done, said } = stage();
+  const { hurry, done, said, recorded } = stage();
   hurry.abort();
+  recorded();
   await done;
   expect(said).toEqual(['shut down at 0', 'watchers told']);
+});
+
+test('in a hurry too a call that is ended is waited for until it has its record', async () => {
+  const { hurry, done, recorded } = stage();
+  let over = false;
+  void done.then(() => {
+    over = true;
+  });
+  hurry.abort();
+  await settled();
+  expect(over).toBe(false);
+  recorded();
+  await done;
 });
 
 test('a call that has ended is waited for until it has its record, but not for ever', async () => {

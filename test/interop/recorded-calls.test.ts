@@ -63,6 +63,20 @@ test.runIf(needs('baresip', 'sox'))('a call of two baresip is recorded, each in 
 });
 
 test.runIf(needs('baresip', 'sox'))(
+  'a recorded call that a second SIGTERM ends has its record, and is whole',
+  async () => {
+    await using exchange = await ExchangeProcess.start({ config });
+    await using _phones = await talking(exchange, 3000);
+    exchange.program.kill('SIGTERM');
+    await eventually('it drains', async () => (await exchange.get('/ready')).status === 503);
+    expect(await exchange.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+    const [cdr] = exchange.cdrs();
+    expect(cdr).toMatchObject({ termination_reason: 'shutdown', recording: { status: 'complete' } });
+    await expectBothTones(cdr?.recording?.path ?? '', 2.5);
+  },
+);
+
+test.runIf(needs('baresip', 'sox'))(
   'the recording of an exchange that is killed is whole after the next start',
   async () => {
     using folder = new Folder();
