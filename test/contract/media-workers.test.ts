@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { noNativeRelay } from '../../src/media/open-relay.ts';
 import { stereoHeader } from '../../src/media/sound/wav-header.ts';
+import { formatTelephoneEvent, payloadType } from '../../src/rtp/index.ts';
 import { channelsOf } from '../support/memory-disk.ts';
+import { measure, tone } from '../support/signals.ts';
 import { codec, setUp, workersOverMemory } from './engine-stage.ts';
+import { events, fastEvents, heardAs, opus, pcmu, say } from './speech.ts';
 
 /** The pairs of two calls: with two workers, each call's are with another. */
 async function twoCalls() {
@@ -373,5 +376,73 @@ describe('media workers', () => {
     const { legs } = await finish(session);
     expect(legs[0].counters.packetsReceived).toBe(1);
     stage.engine.release(portB);
+  });
+
+  test('one that has too much still to take gets no new call', async () => {
+    await using stage = await setUp(workersOverMemory());
+    const { engine, here, started, session, settle, alice, portA } = stage;
+    started[0]!.hang();
+    const leg = {
+      port: portA,
+      remote: alice.sdp,
+      signalling: null,
+      send: true,
+      codecs: [codec('PCMU', 0)],
+      ptime: null,
+    };
+    // What is said to it in one turn is one frame, and the streams in memory take some of it.
+    for (let n = 0; n < 8; n++) {
+      const id = 'x'.repeat(300_000);
+      session.update({ id, legs: [leg, null], idleTimeout: null, answered: false });
+      await settle();
+    }
+    const further = Array.from({ length: 6 }, (_, n) => engine.lease(here, n % 2 === 0 ? portA : undefined)!);
+    for (const port of further) {
+      const spec = { id: 'call', legs: [{ ...leg, port }, null], idleTimeout: null, answered: false } as const;
+      engine.start(spec, { onIdle: () => {} });
+    }
+    const sessions = engine.workers().map((worker) => worker.sessions);
+    started[0]!.die();
+    expect(sessions).toEqual([1, 6]);
+  });
+
+  test('where the legs are with two workers and share no codec, the sound of each is made anew for the other', async () => {
+    const { stage, carol, second } = await twoCalls();
+    await using _ = stage;
+    const { alice, portA, session, finish, settle } = stage;
+    await finish(session);
+    await finish(second.session);
+    const legs = { a: { port: portA, codecs: [pcmu, events] }, b: { port: second.portA, codecs: [opus, fastEvents] } };
+    const { heard } = await stage.connect(alice, carol, legs);
+    await say({ ...stage, bob: carol }, alice, portA, pcmu, 1000);
+    expect(measure(tone(440), heardAs(carol.heard, opus), 8000, 150, 300).snr).toBeGreaterThan(20);
+    await say({ ...stage, bob: alice }, carol, second.portA, opus, 1000);
+    const heardByAlice = alice.heard.filter((packet) => payloadType(packet) === 0).slice(-45);
+    expect(measure(tone(440), heardAs(heardByAlice, pcmu), 8000, 150, 300).snr).toBeGreaterThan(20);
+
+    const payload = formatTelephoneEvent({ event: 1, end: true, volume: 10, duration: 800 });
+    alice.speak(portA, { payloadType: 101, timestamp: 99_999, payload });
+    for (let n = 0; n < 30; n++) {
+      await settle();
+      stage.clock.advance(20);
+    }
+    expect(carol.heard.some((packet) => payloadType(packet) === 102)).toBe(true);
+    expect(heard.digits).toEqual([]);
+  });
+
+  test('where the legs are with two workers and one dies, that is told once, and the ports between them come back', async () => {
+    const { stage, carol, second } = await twoCalls();
+    await using _ = stage;
+    const { engine, alice, portA, portB, session, finish, settle, started } = stage;
+    await finish(session);
+    await finish(second.session);
+    const joined = await stage.connect(alice, carol, { a: { port: portA }, b: { port: second.portA } });
+    alice.speak(portA);
+    started[1]!.die();
+    await settle();
+    expect(joined.heard.lost).toEqual(['the connection was closed']);
+    expect((await finish(joined.session)).legs[0].counters.packetsReceived).toBe(1);
+    for (const pair of [portA, portB, second.portA, second.portB]) engine.release(pair);
+    expect(engine.usage().inUse).toBe(0);
   });
 });

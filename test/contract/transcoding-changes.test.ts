@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createDecoder, opusImplementation } from '../../src/codec/index.ts';
+import { createDecoder, createEncoder, opusImplementation } from '../../src/codec/index.ts';
 import {
   formatRtcp,
   formatTelephoneEvent,
@@ -13,7 +13,7 @@ import {
   ssrc,
   timestamp,
 } from '../../src/rtp/index.ts';
-import { measure, power, tone, voice } from '../support/signals.ts';
+import { measure, power, sampled, tone, voice } from '../support/signals.ts';
 import { codec, engines, setUp } from './engine-stage.ts';
 import type { Phone } from './relay-stage.ts';
 import { events, g722, heardAs, opus, pcma, pcmu, type Stage, say } from './speech.ts';
@@ -250,6 +250,33 @@ describe.each(inMemory)('a transcoded call that changes: %s', (_, open) => {
     });
     expect([alice.heard, bob.heard]).toEqual([[], []]);
     expect((await finish(session)).legs[0].counters.unmapped).toBe(20);
+  });
+
+  test.each([
+    [60, 10],
+    [10, 60],
+    [30, 20],
+    [40, 30],
+  ])('packets of %i ms are made to packets of %i ms', async (from, to) => {
+    await using stage = await setUp(open(), { a: { codecs: [pcmu] }, b: { codecs: [pcma], ptime: to } });
+    const { alice, bob, portA, settle, clock } = stage;
+    using encoder = createEncoder(pcmu);
+    for (let n = 0; n < 1800 / from; n++) {
+      const payload = Uint8Array.from(encoder.encode(sampled(tone(440), 8000, from * 8, n * from * 8)));
+      alice.speak(portA, { sequenceNumber: n, timestamp: n * from * 8, payload });
+      // Not at once: what is made of it is sent frame by frame.
+      for (let passed = 0; passed < from; passed += 10) {
+        await settle();
+        clock.advance(10);
+      }
+    }
+    await settle();
+    expect(new Set(bob.heard.map((packet) => rtpPayload(packet).length))).toEqual(new Set([to * 8]));
+    const steps = bob.heard.slice(1).map((packet, n) => (timestamp(packet) - timestamp(bob.heard[n]!)) >>> 0);
+    expect(new Set(steps)).toEqual(new Set([to * 8]));
+    expect(measure(tone(440), heardAs(bob.heard.slice(Math.ceil(100 / to)), pcma), 8000, 150, 300).snr).toBeGreaterThan(
+      20,
+    );
   });
 
   test('linear samples of 44100 Hz are heard', async () => {

@@ -45,7 +45,7 @@ export type FromWorker =
   | { readonly type: 'opened'; readonly results: readonly (readonly [PortPair, 'opened' | OpenFailure])[] }
   | ({ readonly type: 'told'; readonly session: number } & UserEvent)
   | { readonly type: 'ended'; readonly session: number; readonly summary: MediaSummary }
-  /** What has been counted by now, of all sessions at once. */
+  /** What has been counted by now, in all and in some of the sessions. */
   | {
       readonly type: 'figures';
       readonly totals: MediaTotals;

@@ -58,6 +58,7 @@ export class WorkerLink {
   #name = 'worker';
   #startedAt = 0;
   #answeredAt = 0;
+  #watchedAt = 0;
   #pause = firstPause;
   #timer: Timer | null = null;
   #restarts = 0;
@@ -160,7 +161,7 @@ export class WorkerLink {
   /** Starts its process; that goes on by itself until it is closed. */
   start(): void {
     this.#state = 'starting';
-    this.#startedAt = this.#answeredAt = this.#clock.now();
+    this.#startedAt = this.#answeredAt = this.#watchedAt = this.#clock.now();
     let worker: WorkerProcess;
     try {
       worker = this.#spawn(this.#index);
@@ -177,7 +178,11 @@ export class WorkerLink {
   }
 
   #watch(): void {
-    const waited = this.#clock.now() - this.#answeredAt;
+    const now = this.#clock.now();
+    // Who was held up itself has not heard what was answered: then nobody is at fault but itself.
+    if (now - this.#watchedAt > 2 * pingInterval) this.#answeredAt = now;
+    this.#watchedAt = now;
+    const waited = now - this.#answeredAt;
     if (waited >= (this.#state === 'starting' ? startPatience : patience)) return this.#lose('it does not answer');
     this.#channel?.send({ type: 'ping' });
     this.#timer = this.#clock.after(pingInterval, () => this.#watch());

@@ -6,7 +6,7 @@ import { noCounters, type Relay } from '../relay.ts';
 import { Channel } from './channel.ts';
 import { type FromWorker, type ToWorker, type UserEvent, userEvents } from './protocol.ts';
 
-/** How often the totals and the counters of all sessions are told, in ms. */
+/** How often the totals are told, in ms, and with them the counters of one of so many parts of the sessions. */
 const figuresInterval = 1000;
 const countersEvery = 5;
 /** What may be dropped is dropped while the control process has so many bytes still to take. */
@@ -111,10 +111,11 @@ export class WorkerServer {
 
   #tellFigures(): void {
     if (this.#channel.backlog > backlogLimit) return;
-    const withCounters = ++this.#turn % countersEvery === 0;
-    const sessions = withCounters
-      ? [...this.#running].map(([session, running]) => [session, running.counters()] as const)
-      : [];
+    // Those of a thousand calls at once would keep the control process from a SIP message for some ms.
+    const turn = ++this.#turn % countersEvery;
+    const sessions = [...this.#running]
+      .filter(([session]) => session % countersEvery === turn)
+      .map(([session, running]) => [session, running.counters()] as const);
     this.#channel.send({ type: 'figures', totals: this.#relay.totals(), sessions });
   }
 }

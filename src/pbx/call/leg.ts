@@ -3,6 +3,7 @@ import {
   type AudioStream,
   agreedCodecs,
   encryptionTerms,
+  isSpeech,
   isTelephoneEvent,
   LegNegotiation,
   type PlainerOffer,
@@ -99,8 +100,7 @@ export class Leg implements Disposable {
 
   /** The codec of speech to expect, as SDP names it. */
   get codec(): string | null {
-    const speech = agreedCodecs(this.negotiation).find((codec) => !isTelephoneEvent(codec));
-    return speech?.name ?? null;
+    return agreedCodecs(this.negotiation).find(isSpeech)?.name ?? null;
   }
 
   /** Whether its phone has gone: nothing can be relayed any more. */
