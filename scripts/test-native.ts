@@ -56,7 +56,7 @@ const compileAll = async (): Promise<void> => {
 };
 await Promise.all(Array.from({ length: availableParallelism() }, compileAll));
 
-await Promise.all(
+const outcomes = await Promise.allSettled(
   sanitizers.map(async (sanitizer, index) => {
     const binary = join(kept, `relay-test-${sanitizer}`);
     const objects = built[index]!.map(({ object }) => object);
@@ -66,6 +66,7 @@ await Promise.all(
     console.log(`-fsanitize=${sanitizer}: passed`);
   }),
 );
+for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 
 const used = new Set(built.flat().map(({ object }) => object));
 for (const file of readdirSync(kept)) {

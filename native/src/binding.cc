@@ -64,14 +64,13 @@ class Binding : public Napi::ObjectWrap<Binding> {
       threads_.push_back(std::make_unique<RelayThread>(*clock_, ownPorts_, threadOptions, [this] {
         if (!woken_.exchange(true)) wake_.NonBlockingCall();
       }));
-      if (!threads_.back()->ready()) {
+      if (!Socket::prepare() || !threads_.back()->run()) {
         threads_.clear();
         wake_.Release();
-        Napi::Error::New(info.Env(), "no descriptors for a relay thread").ThrowAsJavaScriptException();
+        Napi::Error::New(info.Env(), "no thread, or no descriptors, for the relay").ThrowAsJavaScriptException();
         return;
       }
     }
-    for (auto& thread : threads_) thread->run();
     napi_add_env_cleanup_hook(info.Env(), atExit, this);
     running_ = true;
   }
@@ -207,7 +206,8 @@ class Binding : public Napi::ObjectWrap<Binding> {
   // Bytes beyond the length of the suite are not looked at.
   static SrtpKey key(const Napi::Value& suite, const Napi::Value& value) {
     auto bytes = value.As<Napi::Uint8Array>();
-    SrtpKey key{static_cast<SrtpSuite>(number(suite) & 3), {}};
+    SrtpKey key;
+    key.suite = static_cast<SrtpSuite>(number(suite) & 3);
     std::copy_n(bytes.Data(), std::min(bytes.ByteLength(), srtpKeyLength(key.suite)), key.bytes.data());
     return key;
   }
@@ -272,7 +272,7 @@ class Binding : public Napi::ObjectWrap<Binding> {
   }
 
   void wakeAgain(const Napi::CallbackInfo&) {
-    if (!woken_.exchange(true)) wake_.NonBlockingCall();
+    if (running_ && !woken_.exchange(true)) wake_.NonBlockingCall();
   }
 
   // (family, scope, ip as four numbers)

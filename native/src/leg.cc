@@ -6,6 +6,13 @@
 
 namespace relay {
 
+namespace {
+
+// The part of the room for packets to JavaScript that one leg may take.
+constexpr size_t tapShare = 4;
+
+}  // namespace
+
 void Leg::follow(const LegRules& rules) {
   rules_ = rules;
   present_ = true;
@@ -147,11 +154,17 @@ void Leg::drop(const Address& from) {
 void Leg::tap(bool rtcp, const uint8_t* packet, size_t size, double now) {
   if (!(rtcp ? tapsRtcp_ : tapsRtp_)) return;
   const uint32_t kind = index_ | (rtcp ? 2 : 0);
-  if (surroundings_.taps.push(session_, kind, now, packet, size)) {
-    surroundings_.tapped = true;
-  } else {
+  Ring& taps = surroundings_.taps;
+  if (taps.head() >= tappedTo_) tapped_ = 0;
+  // A phone that floods us takes no more than its share of the room from the other calls.
+  const size_t needed = Ring::recordSize(size);
+  if (tapped_ + needed > taps.size() / tapShare || !taps.push(session_, kind, now, packet, size)) {
     block_.add(tapDropped);
+    return;
   }
+  tapped_ += needed;
+  tappedTo_ = taps.tail();
+  surroundings_.tapped = true;
 }
 
 void Leg::refresh() {

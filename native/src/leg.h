@@ -109,6 +109,9 @@ class Leg {
   bool present_ = false;
   bool tapsRtp_ = false;
   bool tapsRtcp_ = false;
+  // What of the leg's waits for JavaScript, in bytes, and where in the ring the last of it ends.
+  size_t tapped_ = 0;
+  uint64_t tappedTo_ = 0;
   LegRules rules_{};
   Latch latch_;
   uint32_t seenChanges_ = 0;

@@ -20,11 +20,14 @@ class LoadWatch {
   // Whether it is time to look again.
   bool due(int64_t now) const { return now - lookedAt_ >= second; }
 
-  // What to do, from what the thread has used since it looked last.
-  Advice look(int64_t now, int64_t used, bool realTime) {
-    const double share = static_cast<double>(used - usedThen_) / static_cast<double>(now - lookedAt_);
+  // What to do, from what the thread has used since it looked last, and for how long it had nothing to do. Several such
+  // threads may share a core, or a virtual machine may not have it for itself: then each uses less than all of it, and
+  // still leaves nothing to others.
+  Advice look(int64_t now, int64_t used, int64_t idle, bool realTime) {
+    const double time = static_cast<double>(now - lookedAt_);
+    const double share = static_cast<double>(used - usedThen_) / time;
     begin(now, used);
-    if (realTime && share > overload) {
+    if (realTime && static_cast<double>(idle) < (1 - overload) * time) {
       takeAgainAt_ = now + restTime;
       return Advice::giveBack;
     }

@@ -1,7 +1,5 @@
 #include "relay_thread.h"
 
-#include <pthread.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,8 +11,10 @@ namespace relay {
 namespace {
 
 constexpr int eventLimit = 64;
-// The largest datagram there is, with room for what protects it.
-constexpr size_t bufferSize = 65'536 + 256;
+// As much as any datagram has.
+constexpr size_t datagramLimit = 65'536;
+constexpr size_t bufferSize = datagramLimit + srtpGrowth;
+
 int setPolicy(bool realTime) {
   sched_param parameters{};
   parameters.sched_priority = realTime ? 1 : 0;
@@ -40,50 +40,61 @@ RelayThread::RelayThread(const Clock& clock, OwnPorts& ownPorts, const ThreadOpt
       injected_(options.sendBytes),
       surroundings_{ownPorts, taps_},
       buffer_(std::make_unique<uint8_t[]>(bufferSize)),
-      ours_(std::make_unique<uint8_t[]>(bufferSize)) {
-  if (!ready()) return;
+      ours_(std::make_unique<uint8_t[]>(bufferSize)) {}
+
+RelayThread::~RelayThread() { stop(); }
+
+bool RelayThread::run() {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event);
+  if (epoll_ < 0 || wakeup_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event) != 0) return false;
+  running_ = pthread_create(&thread_, nullptr, begin, this) == 0;
+  return running_;
 }
 
-RelayThread::~RelayThread() {
-  stop();
-  if (epoll_ >= 0) close(epoll_);
-  if (wakeup_ >= 0) close(wakeup_);
+void* RelayThread::begin(void* thread) {
+  static_cast<RelayThread*>(thread)->loop();
+  return nullptr;
 }
 
-void RelayThread::run() {
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "media-relay");
-    load_.begin(Clock::monotonic(), Clock::threadTime());
-    if (options_.realTime) takeRealTime();
-    epoll_event events[eventLimit];
-    while (!stopped_) {
-      if (std::exchange(answered_, false) | std::exchange(surroundings_.tapped, false)) wake_();
-      const int ready = epoll_wait(epoll_, events, eventLimit, settling_.empty() ? -1 : 0);
-      if (ready == 0) {
-        for (auto& order : settling_) answer(std::move(order));
-        settling_.clear();
-      }
-      for (int i = 0; i < ready && !stopped_; i++) {
-        if (events[i].data.ptr != nullptr) {
-          serve(*static_cast<Watch*>(events[i].data.ptr));
-        } else {
-          uint64_t count;
-          [[maybe_unused]] const auto size = read(wakeup_, &count, sizeof count);
-          nudged_.exchange(false);
-          obeyAll();
-        }
-      }
-      free_.insert(free_.end(), freed_.begin(), freed_.end());
-      freed_.clear();
-      if (options_.realTime) watchLoad();
+void RelayThread::loop() {
+  pthread_setname_np(pthread_self(), "media-relay");
+  load_.begin(Clock::monotonic(), Clock::threadTime());
+  if (options_.realTime) takeRealTime();
+  epoll_event events[eventLimit];
+  while (!stopped_) {
+    if (std::exchange(answered_, false) | std::exchange(surroundings_.tapped, false)) wake_();
+    const int ready = wait(events);
+    if (ready == 0) {
+      for (auto& order : settling_) answer(std::move(order));
+      settling_.clear();
     }
-    sessions_.clear();
-    watches_.clear();
-  });
+    for (int i = 0; i < ready && !stopped_; i++) {
+      if (events[i].data.ptr != nullptr) {
+        serve(*static_cast<Watch*>(events[i].data.ptr));
+      } else {
+        uint64_t count;
+        [[maybe_unused]] const auto size = read(wakeup_, &count, sizeof count);
+        nudged_.exchange(false);
+        obeyAll();
+      }
+    }
+    free_.insert(free_.end(), freed_.begin(), freed_.end());
+    freed_.clear();
+    if (options_.realTime) watchLoad();
+  }
+  sessions_.clear();
+  watches_.clear();
+}
+
+int RelayThread::wait(epoll_event* events) {
+  const int timeout = settling_.empty() ? -1 : 0;
+  if (!options_.realTime) return epoll_wait(epoll_, events, eventLimit, timeout);
+  const int64_t before = Clock::monotonic();
+  const int ready = epoll_wait(epoll_, events, eventLimit, timeout);
+  idle_ += Clock::monotonic() - before;
+  return ready;
 }
 
 void RelayThread::tell(std::unique_ptr<Order> order) {
@@ -105,11 +116,16 @@ bool RelayThread::inject(uint32_t session, uint32_t kind, const uint8_t* packet,
 }
 
 void RelayThread::stop() {
-  if (!thread_.joinable()) return;
-  auto order = std::make_unique<Order>();
-  order->kind = Order::stop;
-  tell(std::move(order));
-  thread_.join();
+  if (running_) {
+    auto order = std::make_unique<Order>();
+    order->kind = Order::stop;
+    tell(std::move(order));
+    pthread_join(thread_, nullptr);
+    running_ = false;
+  }
+  for (int* fd : {&epoll_, &wakeup_}) {
+    if (*fd >= 0) close(std::exchange(*fd, -1));
+  }
 }
 
 void RelayThread::nudge() {
@@ -122,7 +138,7 @@ void RelayThread::serve(Watch& watch) {
   if (!watch.socket) return;
   sockaddr_storage raw;
   socklen_t length = sizeof raw;
-  const ssize_t size = recvfrom(watch.socket->fd(), buffer_.get(), bufferSize, MSG_DONTWAIT,
+  const ssize_t size = recvfrom(watch.socket->fd(), buffer_.get(), datagramLimit, MSG_DONTWAIT,
                                 reinterpret_cast<sockaddr*>(&raw), &length);
   if (size < 0) return;
   // What was ordered before the packet was sent holds for it.
@@ -235,7 +251,8 @@ RelayThread::Watch* RelayThread::watch(std::shared_ptr<Socket> socket, Leg& leg,
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = watch;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch->socket->fd(), &event) != 0) {
+  // What leads nowhere is refused by EPERM: the port has been given back since.
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch->socket->fd(), &event) != 0 && errno != EPERM) {
     answer(Order::unwatchable, static_cast<uint32_t>(errno));
   }
   return watch;
@@ -272,7 +289,7 @@ void RelayThread::watchLoad() {
   if (refused_) return;
   const int64_t now = Clock::monotonic();
   if (!load_.due(now)) return;
-  const auto advice = load_.look(now, Clock::threadTime(), realTime_);
+  const auto advice = load_.look(now, Clock::threadTime(), std::exchange(idle_, 0), realTime_);
   if (advice == LoadWatch::Advice::giveBack) {
     realTime_ = setPolicy(false) != 0;
     answer(Order::realTimeGivenBack, 0);

@@ -1,12 +1,14 @@
 // A thread that serves sessions: waits for packets on their ports, obeys orders, sends what JavaScript wants sent.
 #pragma once
 
+#include <pthread.h>
+#include <sys/epoll.h>
+
 #include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -33,9 +35,8 @@ class RelayThread {
   // Stops and waits until the thread has ended.
   ~RelayThread();
 
-  // Whether the kernel gave all that it takes.
-  bool ready() const { return epoll_ >= 0 && wakeup_ >= 0; }
-  void run();
+  // False where the kernel does not give all that it takes; to be called once.
+  bool run();
 
   // For the thread of JavaScript.
   void tell(std::unique_ptr<Order> order);
@@ -64,6 +65,9 @@ class RelayThread {
     Watch* watches[2][2] = {};
   };
 
+  static void* begin(void* thread);
+  void loop();
+  int wait(epoll_event* events);
   void serve(Watch& watch);
   void obeyAll();
   void sendInjected(uint64_t end);
@@ -83,7 +87,8 @@ class RelayThread {
   const std::function<void()> wake_;
   int epoll_;
   int wakeup_;
-  std::thread thread_;
+  pthread_t thread_{};
+  bool running_ = false;
 
   OrderList orders_;
   OrderList answers_;
@@ -110,6 +115,8 @@ class RelayThread {
   bool realTime_ = false;
   bool refused_ = false;
   LoadWatch load_;
+  // Time spent waiting for something to do since the load was looked at, in ns.
+  int64_t idle_ = 0;
 };
 
 }  // namespace relay

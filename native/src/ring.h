@@ -48,6 +48,10 @@ class Ring {
     return true;
   }
 
+  // Up to where the reader has taken them.
+  uint64_t head() const { return head_.load(std::memory_order_acquire); }
+  size_t size() const { return size_; }
+
   // Up to where records are ready.
   uint64_t tail() const { return tail_.load(std::memory_order_acquire); }
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace relay {
 
 namespace {
@@ -14,11 +16,19 @@ constexpr int discardLimit = 2000;
 
 // A descriptor to which nothing can be sent.
 int nowhere() {
-  static const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  return fd;
+  static std::atomic<int> kept{-1};
+  if (kept.load() >= 0) return kept.load();
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int none = -1;
+  if (fd < 0 || kept.compare_exchange_strong(none, fd)) return fd;
+  // Another thread was faster.
+  close(fd);
+  return none;
 }
 
 }  // namespace
+
+bool Socket::prepare() { return nowhere() >= 0; }
 
 std::shared_ptr<Socket> Socket::open(const Address& local, int dscp) {
   const bool v6 = local.family == 6;

@@ -9,6 +9,8 @@ namespace relay {
 
 class Socket {
  public:
+  // Opens what `unbind` needs, before there are no descriptors left; false where that fails.
+  static bool prepare();
   // Binds at once; null where that fails. `dscp` marks what is sent; negative: as the system does.
   static std::shared_ptr<Socket> open(const Address& local, int dscp);
   ~Socket();

@@ -2,8 +2,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "srtp.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -49,19 +47,22 @@ int64_t indexOf(const ReplayWindow& window, uint16_t sequence) {
 
 uint32_t rolloversOf(int64_t index) { return static_cast<uint32_t>(index / cycle); }
 
-// RFC 3711 section 4.3, RFC 7714 section 11.
-void derive(const SrtpKey& key, uint8_t label, uint8_t* to, size_t size) {
+// RFC 3711 section 4.3, RFC 7714 section 11. Whether it has succeeded.
+bool derive(const SrtpKey& key, uint8_t label, uint8_t* to, size_t size) {
   const auto& [keyLength, saltLength, _] = lengthsOf(key.suite);
   uint8_t counter[16] = {};
   std::copy_n(key.bytes.data() + keyLength, saltLength, counter);
   counter[7] ^= label;
   EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
-  EVP_EncryptInit_ex(context, keyLength == 32 ? EVP_aes_256_ctr() : EVP_aes_128_ctr(), nullptr, key.bytes.data(),
-                     counter);
   std::fill_n(to, size, uint8_t{0});
   int written = 0;
-  EVP_EncryptUpdate(context, to, &written, to, static_cast<int>(size));
+  const bool derived =
+      EVP_EncryptInit_ex(context, keyLength == 32 ? EVP_aes_256_ctr() : EVP_aes_128_ctr(), nullptr, key.bytes.data(),
+                         counter) == 1 &&
+      EVP_EncryptUpdate(context, to, &written, to, static_cast<int>(size)) == 1;
   EVP_CIPHER_CTX_free(context);
+  OPENSSL_cleanse(counter, sizeof counter);
+  return derived;
 }
 
 // Where a packet is decrypted before it is known to be genuine.
@@ -112,15 +113,14 @@ SrtpCipher::SrtpCipher(const SrtpKey& key, uint8_t label, bool encrypting)
       cipher_(EVP_CIPHER_CTX_new()) {
   const auto& [keyLength, saltLength, _] = lengthsOf(key.suite);
   uint8_t encryption[32];
-  derive(key, label, encryption, keyLength);
-  derive(key, label + 2, salt_, saltLength);
+  usable_ = derive(key, label, encryption, keyLength) && derive(key, label + 2, salt_, saltLength);
   const EVP_CIPHER* type = keyLength == 32 ? EVP_aes_256_gcm() : gcm_ ? EVP_aes_128_gcm() : EVP_aes_128_ctr();
-  EVP_CipherInit_ex(cipher_.get(), type, nullptr, encryption, nullptr, encrypting || !gcm_ ? 1 : 0);
+  usable_ &= EVP_CipherInit_ex(cipher_.get(), type, nullptr, encryption, nullptr, encrypting || !gcm_ ? 1 : 0) == 1;
   OPENSSL_cleanse(encryption, sizeof encryption);
   if (gcm_) return;
   // RFC 2104: what HMAC does with its key, done once.
   uint8_t block[SHA_CBLOCK] = {};
-  derive(key, label + 1, block, authenticationKeyLength);
+  usable_ &= derive(key, label + 1, block, authenticationKeyLength);
   for (auto& byte : block) byte ^= 0x36;
   SHA1_Init(&inner_);
   SHA1_Update(&inner_, block, sizeof block);
@@ -130,12 +130,18 @@ SrtpCipher::SrtpCipher(const SrtpKey& key, uint8_t label, bool encrypting)
   OPENSSL_cleanse(block, sizeof block);
 }
 
+SrtpCipher::~SrtpCipher() {
+  OPENSSL_cleanse(salt_, sizeof salt_);
+  OPENSSL_cleanse(&inner_, sizeof inner_);
+  OPENSSL_cleanse(&outer_, sizeof outer_);
+}
+
 size_t SrtpCipher::protectRtp(uint8_t* packet, size_t size, size_t header, uint32_t rollovers) {
   if (gcm_) {
-    rtpVector(packet, rollovers);
-    sealGcm(packet + header, size - header, packet, header, nullptr, packet + size);
+    if (!rtpVector(packet, rollovers)) return 0;
+    if (!sealGcm(packet + header, size - header, packet, header, nullptr, packet + size)) return 0;
   } else {
-    crypt(packet + header, size - header, ssrc(packet), rollovers, sequenceNumber(packet));
+    if (!crypt(packet + header, size - header, ssrc(packet), rollovers, sequenceNumber(packet))) return 0;
     uint8_t word[4];
     write32(word, rollovers);
     authenticate(packet, size, word, packet + size);
@@ -148,11 +154,11 @@ size_t SrtpCipher::protectRtcp(uint8_t* packet, size_t size, uint32_t index) {
   write32(word, index | encrypted);
   uint8_t* const body = packet + rtcpHeaderLength;
   if (gcm_) {
-    rtcpVector(packet, index);
-    sealGcm(body, size - rtcpHeaderLength, packet, rtcpHeaderLength, word, packet + size);
+    if (!rtcpVector(packet, index)) return 0;
+    if (!sealGcm(body, size - rtcpHeaderLength, packet, rtcpHeaderLength, word, packet + size)) return 0;
     std::copy_n(word, sizeof word, packet + size + tagLength_);
   } else {
-    crypt(body, size - rtcpHeaderLength, read32(packet + 4), index >> 16, static_cast<uint16_t>(index));
+    if (!crypt(body, size - rtcpHeaderLength, read32(packet + 4), index >> 16, static_cast<uint16_t>(index))) return 0;
     std::copy_n(word, sizeof word, packet + size);
     authenticate(packet, size + sizeof word, nullptr, packet + size + sizeof word);
   }
@@ -163,7 +169,7 @@ bool SrtpCipher::unprotectRtp(uint8_t* packet, size_t& size, size_t header, uint
   if (size < header + tagLength_) return false;
   const size_t length = size - tagLength_;
   if (gcm_) {
-    rtpVector(packet, rollovers);
+    if (!rtpVector(packet, rollovers)) return false;
     if (!openGcm(packet + header, length - header, packet, header, nullptr, packet + length)) return false;
   } else {
     uint8_t word[4];
@@ -171,7 +177,7 @@ bool SrtpCipher::unprotectRtp(uint8_t* packet, size_t& size, size_t header, uint
     write32(word, rollovers);
     authenticate(packet, length, word, tag);
     if (CRYPTO_memcmp(tag, packet + length, tagLength_) != 0) return false;
-    crypt(packet + header, length - header, ssrc(packet), rollovers, sequenceNumber(packet));
+    if (!crypt(packet + header, length - header, ssrc(packet), rollovers, sequenceNumber(packet))) return false;
   }
   size = length;
   return true;
@@ -184,7 +190,7 @@ bool SrtpCipher::unprotectRtcp(uint8_t* packet, size_t& size) {
   const uint32_t index = read32(word) & rtcpIndexMask;
   const bool readable = (read32(word) & encrypted) == 0;
   if (gcm_) {
-    rtcpVector(packet, index);
+    if (!rtcpVector(packet, index)) return false;
     // Not encrypted: all of it is authenticated, the index behind it (RFC 7714 section 9.3).
     const size_t head = readable ? length : rtcpHeaderLength;
     if (!openGcm(packet + head, length - head, packet, head, word, packet + length)) return false;
@@ -192,8 +198,9 @@ bool SrtpCipher::unprotectRtcp(uint8_t* packet, size_t& size) {
     uint8_t tag[SHA_DIGEST_LENGTH];
     authenticate(packet, length + rtcpIndexLength, nullptr, tag);
     if (CRYPTO_memcmp(tag, packet + length + rtcpIndexLength, tagLength_) != 0) return false;
-    if (!readable) {
-      crypt(body, length - rtcpHeaderLength, read32(packet + 4), index >> 16, static_cast<uint16_t>(index));
+    if (!readable &&
+        !crypt(body, length - rtcpHeaderLength, read32(packet + 4), index >> 16, static_cast<uint16_t>(index))) {
+      return false;
     }
   }
   size = length;
@@ -205,7 +212,7 @@ int64_t SrtpCipher::rtcpIndex(const uint8_t* packet, size_t size) const {
   return read32(packet + size - rtcpIndexLength - (gcm_ ? 0 : tagLength_)) & rtcpIndexMask;
 }
 
-void SrtpCipher::crypt(uint8_t* bytes, size_t size, uint32_t ssrc, uint32_t high, uint16_t low) {
+bool SrtpCipher::crypt(uint8_t* bytes, size_t size, uint32_t ssrc, uint32_t high, uint16_t low) {
   uint8_t counter[16] = {};
   std::copy_n(salt_, sizeof salt_, counter);
   uint8_t packet[10];
@@ -214,9 +221,9 @@ void SrtpCipher::crypt(uint8_t* bytes, size_t size, uint32_t ssrc, uint32_t high
   packet[8] = static_cast<uint8_t>(low >> 8);
   packet[9] = static_cast<uint8_t>(low);
   for (size_t i = 0; i < sizeof packet; i++) counter[4 + i] ^= packet[i];
-  setVector(counter);
   int written = 0;
-  EVP_CipherUpdate(cipher_.get(), bytes, &written, bytes, static_cast<int>(size));
+  return setVector(counter) &&
+         (size == 0 || EVP_CipherUpdate(cipher_.get(), bytes, &written, bytes, static_cast<int>(size)) == 1);
 }
 
 void SrtpCipher::authenticate(const uint8_t* packet, size_t size, const uint8_t* word, uint8_t* tag) const {
@@ -231,38 +238,38 @@ void SrtpCipher::authenticate(const uint8_t* packet, size_t size, const uint8_t*
   std::copy_n(digest, tagLength_, tag);
 }
 
-void SrtpCipher::setVector(const uint8_t* vector) {
-  EVP_CipherInit_ex(cipher_.get(), nullptr, nullptr, nullptr, vector, -1);
+bool SrtpCipher::setVector(const uint8_t* vector) {
+  return usable_ && EVP_CipherInit_ex(cipher_.get(), nullptr, nullptr, nullptr, vector, -1) == 1;
 }
 
 // RFC 7714 section 8.1.
-void SrtpCipher::rtpVector(const uint8_t* packet, uint32_t rollovers) {
+bool SrtpCipher::rtpVector(const uint8_t* packet, uint32_t rollovers) {
   uint8_t vector[gcmVectorLength] = {};
   std::copy_n(packet + 8, 4, vector + 2);
   write32(vector + 6, rollovers);
   std::copy_n(packet + 2, 2, vector + 10);
   for (size_t i = 0; i < sizeof vector; i++) vector[i] ^= salt_[i];
-  setVector(vector);
+  return setVector(vector);
 }
 
 // RFC 7714 section 9.1.
-void SrtpCipher::rtcpVector(const uint8_t* packet, uint32_t index) {
+bool SrtpCipher::rtcpVector(const uint8_t* packet, uint32_t index) {
   uint8_t vector[gcmVectorLength] = {};
   std::copy_n(packet + 4, 4, vector + 2);
   write32(vector + 8, index);
   for (size_t i = 0; i < sizeof vector; i++) vector[i] ^= salt_[i];
-  setVector(vector);
+  return setVector(vector);
 }
 
 // `more`: four bytes that are authenticated behind those that stay readable.
-void SrtpCipher::sealGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,
+bool SrtpCipher::sealGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,
                          uint8_t* tag) {
   int written = 0;
   EVP_CipherUpdate(cipher_.get(), nullptr, &written, readable, static_cast<int>(readableSize));
   if (more != nullptr) EVP_CipherUpdate(cipher_.get(), nullptr, &written, more, rtcpIndexLength);
-  EVP_CipherUpdate(cipher_.get(), from, &written, from, static_cast<int>(size));
-  EVP_CipherFinal_ex(cipher_.get(), from + size, &written);
-  EVP_CIPHER_CTX_ctrl(cipher_.get(), EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tagLength_), tag);
+  if (size > 0 && EVP_CipherUpdate(cipher_.get(), from, &written, from, static_cast<int>(size)) != 1) return false;
+  return EVP_CipherFinal_ex(cipher_.get(), from + size, &written) == 1 &&
+         EVP_CIPHER_CTX_ctrl(cipher_.get(), EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tagLength_), tag) == 1;
 }
 
 bool SrtpCipher::openGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,

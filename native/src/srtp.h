@@ -2,6 +2,7 @@
 // A context belongs to one thread at a time; nothing is allocated for a packet.
 #pragma once
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
@@ -21,6 +22,12 @@ struct SrtpKey {
   SrtpSuite suite = SrtpSuite::cm80;
   std::array<uint8_t, 44> bytes{};
   bool operator==(const SrtpKey&) const = default;
+
+  SrtpKey() = default;
+  SrtpKey(const SrtpKey&) = default;
+  SrtpKey& operator=(const SrtpKey&) = default;
+  // Nobody finds it in memory that is used again.
+  ~SrtpKey() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
 
 struct SrtpKeys {
@@ -72,8 +79,9 @@ class SrtpCipher {
  public:
   // `label` of the key derivation (RFC 3711 section 4.3.1): 0 for RTP, 3 for RTCP.
   SrtpCipher(const SrtpKey& key, uint8_t label, bool encrypting);
+  ~SrtpCipher();
 
-  // The new size.
+  // The new size; 0 where it could not be encrypted.
   size_t protectRtp(uint8_t* packet, size_t size, size_t header, uint32_t rollovers);
   size_t protectRtcp(uint8_t* packet, size_t size, uint32_t index);
   // Whether it is genuine, and then its new size; else the packet is as it was.
@@ -87,18 +95,20 @@ class SrtpCipher {
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
   };
   // Encrypts or decrypts with the key stream of a packet (RFC 3711 section 4.1.1).
-  void crypt(uint8_t* bytes, size_t size, uint32_t ssrc, uint32_t high, uint16_t low);
+  bool crypt(uint8_t* bytes, size_t size, uint32_t ssrc, uint32_t high, uint16_t low);
   void authenticate(const uint8_t* packet, size_t size, const uint8_t* word, uint8_t* tag) const;
-  void setVector(const uint8_t* vector);
-  void rtpVector(const uint8_t* packet, uint32_t rollovers);
-  void rtcpVector(const uint8_t* packet, uint32_t index);
+  bool setVector(const uint8_t* vector);
+  bool rtpVector(const uint8_t* packet, uint32_t rollovers);
+  bool rtcpVector(const uint8_t* packet, uint32_t index);
   bool openGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,
                const uint8_t* tag);
-  void sealGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,
+  bool sealGcm(uint8_t* from, size_t size, const uint8_t* readable, size_t readableSize, const uint8_t* more,
                uint8_t* tag);
 
   const bool gcm_;
   const size_t tagLength_;
+  // Whether there are keys: without, nothing is encrypted and nothing opened.
+  bool usable_ = true;
   uint8_t salt_[14] = {};
   std::unique_ptr<EVP_CIPHER_CTX, Free> cipher_;
   // HMAC-SHA1 that has taken its key, inside and outside.

@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "../src/relay_thread.h"
@@ -208,9 +210,8 @@ void stressThreads(Random& random, int rounds) {
   std::vector<std::unique_ptr<RelayThread>> threads;
   for (int i = 0; i < 2; i++) {
     threads.push_back(std::make_unique<RelayThread>(clock, ownPorts, ThreadOptions{true, 4096, 4096}, [] {}));
-    check(threads.back()->ready(), "a thread has its descriptors");
+    check(threads.back()->run(), "a thread has what it needs");
   }
-  for (auto& thread : threads) thread->run();
 
   std::vector<Pair> pairs;
   for (uint32_t i = 0; i < 2 * sessionCount; i++) {
@@ -294,7 +295,7 @@ void stressThreads(Random& random, int rounds) {
         threadOf(slot).tell(orderFor(Order::update, slot));
       } else if (what < 5) {
         threadOf(slot).inject(session.number, random.below(4), injected.data(), injected.size());
-        threadOf(slot).nudge();
+        if (random.oneIn(2)) threadOf(slot).nudge();
       } else if (what == 5) {
         // The pair is closed, its number used again at once.
         Pair& pair = pairs[2 * slot + random.below(2)];
@@ -344,6 +345,72 @@ void unboundSocketsLeadNowhere() {
   check(sendto(socket->fd(), "x", 1, 0, reinterpret_cast<sockaddr*>(&bound), length) < 0, "nothing is sent from it");
 }
 
+// A port is given back though the process has no descriptor left.
+void unbindsWithoutDescriptors() {
+  check(Socket::prepare(), "what leads nowhere is open");
+  auto socket = Socket::open(loopback(0), -1);
+  sockaddr_storage bound;
+  socklen_t length = sizeof bound;
+  getsockname(socket->fd(), reinterpret_cast<sockaddr*>(&bound), &length);
+  rlimit before;
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{static_cast<rlim_t>(socket->fd()) + 1, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  check(Socket::open(loopback(0), -1) == nullptr, "there is no descriptor left");
+  socket->unbind();
+  setrlimit(RLIMIT_NOFILE, &before);
+  check(Socket::open(Address::from(bound), -1) != nullptr, "the port is free");
+}
+
+// Where the system has no thread or no descriptors to give, that is told.
+void startsOrSaysThatItCannot() {
+  const Clock clock(0, false);
+  OwnPorts ownPorts;
+  const auto runs = [&] { return RelayThread(clock, ownPorts, ThreadOptions{}, [] {}).run(); };
+  check(runs(), "a thread starts, and ends");
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  pthread_getattr_default_np(&before);
+  pthread_attr_init(&huge);
+  pthread_attr_setstacksize(&huge, size_t{1} << 47);
+  pthread_setattr_default_np(&huge);
+  check(!runs(), "no thread can have such a stack");
+  pthread_setattr_default_np(&before);
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit none{3, limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  check(!runs(), "no thread can do without descriptors");
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// A port that is given back before the thread has heard of it is nothing to complain of, nor is the like of it harmful.
+void obeysOrdersForPortsThatAreGone() {
+  const Clock clock(0, false);
+  OwnPorts ownPorts;
+  RelayThread thread(clock, ownPorts, ThreadOptions{}, [] {});
+  check(thread.run(), "a thread starts");
+  SessionBlock block{};
+  const Pair pair = openPair(ownPorts, firstPort);
+  pair.rtp->unbind();
+  pair.rtcp->unbind();
+  auto start = std::make_unique<Order>();
+  start->kind = Order::start;
+  start->session = 1;
+  start->block = &block;
+  start->legs[0].present = true;
+  start->legs[0].pair = pair;
+  thread.tell(std::move(start));
+  auto end = std::make_unique<Order>();
+  end->kind = Order::end;
+  end->session = 1;
+  thread.tell(std::move(end));
+  thread.stop();
+  Order* list = thread.answers().take();
+  const auto answer = OrderList::pop(list);
+  check(answer && answer->kind == Order::end && list == nullptr, "nothing but the end is answered");
+}
+
 // A thread that has the core for itself gives its priority back, and does not take it again before it has calmed down.
 void overloadEndsRealTime() {
   constexpr int64_t second = LoadWatch::second;
@@ -352,15 +419,17 @@ void overloadEndsRealTime() {
   watch.begin(0, 0);
   check(!watch.due(second - 1) && watch.due(second), "it is looked at once a second");
   int64_t used = second * 8 / 10;
-  check(watch.look(second, used, true) == Advice::nothing, "a busy thread keeps its priority");
+  check(watch.look(second, used, second / 5, true) == Advice::nothing, "a busy thread keeps its priority");
   used += second * 19 / 20;
-  check(watch.look(2 * second, used, true) == Advice::giveBack, "an overloaded one does not");
+  check(watch.look(2 * second, used, second / 20, true) == Advice::giveBack, "an overloaded one does not");
   used += second / 10;
-  check(watch.look(3 * second, used, false) == Advice::nothing, "nor has it back at once");
+  check(watch.look(3 * second, used, second, false) == Advice::nothing, "nor has it back at once");
   used += 8 * second;
-  check(watch.look(12 * second, used, false) == Advice::nothing, "nor while it is still busy");
+  check(watch.look(12 * second, used, second, false) == Advice::nothing, "nor while it is still busy");
   used += second / 2;
-  check(watch.look(13 * second, used, false) == Advice::takeAgain, "but when it has calmed down");
+  check(watch.look(13 * second, used, second / 2, false) == Advice::takeAgain, "but when it has calmed down");
+  used += second / 2;
+  check(watch.look(14 * second, used, 0, true) == Advice::giveBack, "nor does one that shares its core with its like");
 }
 
 // Opens what the peer has protected, and nothing else.
@@ -407,7 +476,10 @@ int main(int count, char** arguments) {
   std::printf("seed %u\n", seed);
   std::fflush(stdout);
   Random random(seed);
+  unbindsWithoutDescriptors();
   unboundSocketsLeadNowhere();
+  startsOrSaysThatItCannot();
+  obeysOrdersForPortsThatAreGone();
   overloadEndsRealTime();
   srtpRoundTrips(random, 60);
   fuzzPacketPath(random, 400);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { builtAddon } from '../../test/support/native-addon.ts';
 import { type Log, SystemClock, silentLog, VirtualClock } from '../base/index.ts';
-import { formatRtp, StreamStatistics } from '../rtp/index.ts';
+import { formatRtp, StreamStatistics, sequenceNumber } from '../rtp/index.ts';
 import { DgramSockets } from './dgram-sockets.ts';
 import { NativeRelay, type NativeRelayOptions } from './native-relay.ts';
 import { openRelay } from './open-relay.ts';
@@ -52,24 +52,35 @@ function setUp(options: Partial<NativeRelayOptions> = {}, here = '127.0.0.1', us
   };
 }
 
+/** The like of a leg, on ports of its own. */
+function another(relay: NativeRelay, leg: RelayLegSpec): RelayLegSpec {
+  const pair = { ...leg.port };
+  while (relay.open(pair) !== 'opened') pair.port += 2;
+  return { ...leg, port: pair };
+}
+
 describe.skipIf(addon === null)('the native relay', () => {
   test('drops and counts what JavaScript is too slow to take, and relays it all the same', async () => {
     const tapped: Uint8Array[] = [];
     const user = { onIdle: () => {}, onRtp: (_: number, bytes: Uint8Array) => tapped.push(Uint8Array.from(bytes)) };
-    await using stage = setUp({ tapBytes: 4096 }, '127.0.0.1', user);
+    await using stage = setUp({ tapBytes: 16_384 }, '127.0.0.1', user);
     const { relay, session, legs, phone } = stage;
-    session.update({ id: 'call-1', legs: [{ ...legs[0], copied: true }, legs[1]], idleTimeout: null });
+    const copied = legs.map((leg) => ({ ...leg, copied: true })) as unknown as typeof legs;
+    session.update({ id: 'call-1', legs: copied, idleTimeout: null });
     for (let number = 0; number < 100; number++) phone.send(packet(number), legs[0].port);
+    phone.send(packet(1000), legs[1].port);
     // The event loop has had no turn: nothing has been taken yet.
     const settled = relay.settle();
     const until = performance.now() + 5000;
-    while (session.counters()[1].packetsSent < 100 && performance.now() < until);
+    const sent = () => session.counters()[0].packetsSent + session.counters()[1].packetsSent;
+    while (sent() < 101 && performance.now() < until);
     const [a, b] = session.counters();
     await settled;
-    expect(b.packetsSent).toBe(100);
-    // Each takes 24 bytes and its 172, in whole words of eight.
-    expect(a.tapDropped).toBe(100 - 20);
-    expect(tapped).toEqual(Array.from({ length: 20 }, (_, number) => packet(number)));
+    expect([a.packetsSent, b.packetsSent]).toEqual([1, 100]);
+    // A leg takes a quarter of the room, so that others are heard too: each packet 24 bytes and its 172, in whole words of eight.
+    expect([a.tapDropped, b.tapDropped]).toEqual([100 - 20, 0]);
+    const taken = [...Array.from({ length: 20 }, (_, number) => packet(number)), packet(1000)];
+    expect(tapped.sort((x, y) => sequenceNumber(x) - sequenceNumber(y))).toEqual(taken);
   });
 
   test('counts as undeliverable what it is given to send faster than the network takes it', async () => {
@@ -170,6 +181,57 @@ describe.skipIf(addon === null)('the native relay', () => {
     phone.send(packet(1), legs[0].port);
   });
 
+  test('what a user throws is an uncaught exception, and keeps nobody from hearing what there is for him', async () => {
+    const user: RelayUser = {
+      onIdle: () => {},
+      onRtcp: () => {
+        throw new Error('thrown by the user');
+      },
+    };
+    await using stage = setUp({}, '127.0.0.1', user);
+    const { relay, session, legs, phone } = stage;
+    const other = relay.start({ id: 'call-2', legs: [another(relay, legs[0]), null], idleTimeout: null }, user);
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const thrown: unknown[] = [];
+    process.on('uncaughtException', (error) => thrown.push(error));
+    const ended = new Promise((resolve) => other.end(resolve));
+    const { address, port } = legs[0].port;
+    for (let i = 0; i < 2; i++) phone.send(Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 1), { address, port: port + 1 });
+    // The event loop has had no turn: of all this it hears in one.
+    const until = performance.now() + 5000;
+    while (session.counters()[0].rtcpReceived < 2 && performance.now() < until);
+    await ended;
+    await relay.settle();
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+    const error = { message: 'thrown by the user' };
+    expect(thrown).toMatchObject([error, error]);
+  });
+
+  test('a user may close the relay while it hears of a packet', async () => {
+    const heard: number[] = [];
+    let close = (): void => {};
+    const user: RelayUser = {
+      onIdle: () => {},
+      onRtp: (_, bytes) => {
+        heard.push(sequenceNumber(bytes));
+        close();
+      },
+    };
+    await using stage = setUp({}, '127.0.0.1', user);
+    const { relay, session, legs, phone } = stage;
+    session.update({ id: 'call-1', legs: [{ ...legs[0], copied: true }, legs[1]], idleTimeout: null });
+    const ended = new Promise<void>((resolve) => {
+      close = () => resolve(relay.close());
+    });
+    for (let number = 1; number < 20; number++) phone.send(packet(number), legs[0].port);
+    await ended;
+    session.send(0, packet(1));
+    await relay.settle();
+    expect(heard).toEqual([1]);
+  });
+
   test('a thread that is ended in the midst of it takes the relay’s threads with it', async () => {
     const script = `
       const { NativeRelay } = await import(${JSON.stringify(new URL('native-relay.ts', import.meta.url).href)});
@@ -206,7 +268,7 @@ describe('the relay that is opened', () => {
     const { log, lines } = kept();
     class Relay {
       constructor() {
-        throw new Error('no descriptors for a relay thread');
+        throw new Error('no thread, or no descriptors, for the relay');
       }
     }
     const clock = new VirtualClock();

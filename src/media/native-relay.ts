@@ -11,6 +11,8 @@ const headerSize = 24;
 const drainSize = 128 * 1024;
 /** How often it is drained in one turn of the event loop at most. */
 const drainsPerTurn = 16;
+/** How many packets are given to a thread before it is woken for them: a turn that codes many calls may last long. */
+const packetsPerFlush = 16;
 
 export const realTimeRefused = 'real-time priority refused to the media relay: a busy machine may delay audio';
 
@@ -56,6 +58,7 @@ export class NativeRelay implements Relay {
   readonly #view = new DataView(this.#drained.buffer);
   /** Threads that have been given packets in this turn. */
   readonly #given = new Set<number>();
+  #givenPackets = 0;
   #lastNumber = 0;
   #closed = false;
 
@@ -103,6 +106,8 @@ export class NativeRelay implements Relay {
     this.#open.delete(pair.port);
     this.#binding.closePair(pair.port);
     ports.user?.lose(ports);
+    // Another thread may be the next to serve this number: this one must have let go of it.
+    if (ports.thread !== null && this.#threads.length > 1) this.#binding.catchUp(ports.thread);
   }
 
   start(spec: RelaySpec, user: RelayUser): RelaySession {
@@ -154,11 +159,13 @@ export class NativeRelay implements Relay {
   #flushSoon(thread: number): void {
     if (this.#given.size === 0) queueMicrotask(() => this.#flush());
     this.#given.add(thread);
+    if (++this.#givenPackets >= packetsPerFlush) this.#flush();
   }
 
   #flush(): void {
     if (!this.#closed) for (const thread of this.#given) this.#binding.flush(thread);
     this.#given.clear();
+    this.#givenPackets = 0;
   }
 
   #portsOf(pair: PortPair): NativePorts {
@@ -194,7 +201,13 @@ export class NativeRelay implements Relay {
     for (let thread = 0; thread < this.#threads.length; thread++) {
       const answers = this.#binding.answers(thread);
       this.#hear(thread);
-      for (let i = 0; i < answers.length; i += 3) this.#take(answers[i]!, answers[i + 1]!, answers[i + 2]!);
+      for (let i = 0; i < answers.length; i += 3) {
+        try {
+          this.#take(answers[i]!, answers[i + 1]!, answers[i + 2]!);
+        } catch (error) {
+          raise(error);
+        }
+      }
     }
   }
 
@@ -203,11 +216,16 @@ export class NativeRelay implements Relay {
     for (let turn = 0; turn < drainsPerTurn; turn++) {
       const size = this.#binding.drain(thread, this.#drained);
       if (size === 0) return;
-      for (let at = 0; at < size; ) {
+      // Closed by one of those who hear, the relay has nothing more to say.
+      for (let at = 0; at < size && !this.#closed; ) {
         const length = this.#view.getUint32(at, true);
         const packet = this.#drained.subarray(at + headerSize, at + headerSize + length);
         const session = this.#sessions.get(this.#view.getUint32(at + 4, true));
-        session?.hear(this.#view.getUint32(at + 8, true), packet, this.#view.getFloat64(at + 16, true));
+        try {
+          session?.hear(this.#view.getUint32(at + 8, true), packet, this.#view.getFloat64(at + 16, true));
+        } catch (error) {
+          raise(error);
+        }
         at += headerSize + ((length + 7) & ~7);
       }
     }
@@ -236,4 +254,14 @@ export class NativeRelay implements Relay {
     this.#totals.add(session.counters());
     this.#freeSlots.push(session.place.slot);
   }
+}
+
+/**
+ * What a user has thrown is nobody's here: it becomes an uncaught exception, as in the plain relay, while all others hear
+ * what there is for them. Node passes over what is thrown into an addon with no more than a warning.
+ */
+function raise(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -16,7 +16,8 @@ import {
 
 const payloadTypeCount = 128;
 const defaultClockRate = 8000;
-/** Added to the leg where a packet is RTCP. */
+/** Added to the leg, to tell what a packet is. */
+const rtpKind = 0;
 const rtcpKind = 2;
 
 /** An open pair of ports, and the session that has it at present. */
@@ -93,11 +94,11 @@ export class NativeSession implements RelaySession {
   }
 
   send(leg: LegIndex, packet: Uint8Array): void {
-    if (!this.#give(leg, leg, packet)) this.#overflowed[leg]++;
+    this.#give(leg, rtpKind, packet);
   }
 
   sendRtcp(leg: LegIndex, packet: Uint8Array): void {
-    this.#give(leg, leg + rtcpKind, packet);
+    this.#give(leg, rtcpKind, packet);
   }
 
   end(done: (counters: Both<LegCounters>) => void): void {
@@ -136,11 +137,11 @@ export class NativeSession implements RelaySession {
     for (const done of this.#ending?.splice(0) ?? []) done(this.#final);
   }
 
-  #give(leg: LegIndex, kind: number, packet: Uint8Array): boolean {
-    if (this.#ending || this.#ports[leg] === null) return false;
+  #give(leg: LegIndex, kind: number, packet: Uint8Array): void {
+    if (this.#ending) return;
     const { thread, number } = this.place;
-    this.#host.onGiven(thread);
-    return this.#host.binding.send(thread, number, kind, packet);
+    if (this.#host.binding.send(thread, number, leg + kind, packet)) this.#host.onGiven(thread);
+    else if (kind === rtpKind) this.#overflowed[leg]++;
   }
 
   #letGo(): [] {

@@ -206,6 +206,15 @@ describe.each(relays)('the life of sessions and ports in every relay: %s', (_, o
       port?.close();
     });
 
+    test('that are closed under a session: what its user says is counted as what is relayed would be', async () => {
+      await using stage = setUp(open, { a: { send: false } });
+      const { ports, bob, portA, portB, session, settle } = stage;
+      ports.release(portA);
+      session.send(0, bob.speak(portB));
+      await settle();
+      expect(session.counters()[0]).toMatchObject({ held: 2, undeliverable: 0, packetsSent: 0 });
+    });
+
     test('skip a port that another program holds', async () => {
       await using stage = setUp(open);
       const { ports, sockets, here } = stage;

@@ -135,7 +135,7 @@ export const relays: readonly [string, (pairs?: number) => Ground][] = [
 ];
 
 /** The loopback interface delivers before `send` returns, so each trip sees every socket served that had something. */
-async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {
+export async function roundTrips(sockets: MediaSockets, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const heard = Promise.withResolvers<void>();
     const port = sockets.open({ address: '127.0.0.1', port: 0 }, () => heard.resolve())!;
