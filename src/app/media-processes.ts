@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { Log } from '../base/index.ts';
 import {
   DgramSockets,
   type OpenFailure,
@@ -48,17 +49,20 @@ export function mediaWorkers(
     ...parts,
     workers: media.workers === 'auto' ? Math.max(1, Math.floor(availableParallelism() / 2)) : media.workers,
     ports: media.port_pool,
-    spawn: () => startWorker(setting),
+    spawn: () => startWorker(setting, parts.log),
     probe: probeWith(new DgramSockets()),
   });
 }
 
-function startWorker(setting: WorkerSetting): WorkerProcess {
+function startWorker(setting: WorkerSetting, log: Log): WorkerProcess {
   const child = spawn(process.execPath, [fileURLToPath(program), JSON.stringify(setting)], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
-  // That it could not be started, or has ended, shows at its connection.
-  child.on('error', () => {});
+  // That it could not be started, or has ended, shows at its connection; here only why.
+  child.on('error', ({ message }) => log.warning('a media worker process cannot be started', { reason: message }));
+  child.on('exit', (code, signal) => {
+    if (code !== 0) log.warning('a media worker process has ended', { pid: child.pid, code, signal });
+  });
   // Where no more descriptors are to be had there is not even that.
   const stream = (child.stdio as typeof child.stdio | undefined)?.[connectionDescriptor] as Duplex | undefined;
   if (!stream) throw new Error('no connection to a new process can be opened');
