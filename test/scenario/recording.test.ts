@@ -241,3 +241,17 @@ test('a call is recorded that another answers than the one whose early media was
   expect(share(left, aliceLevel)).toBeGreaterThan(0.9);
   expect(share(right, bobLevel)).toBeGreaterThan(0.9);
 });
+
+test('a call that is over before its worker has told of the recording has one in its record', async () => {
+  await using world = await World.start({ config: recorded, workers: 1 });
+  await world.live(100);
+  const { call } = await talk(world);
+  call.hangUp();
+  await world.live(200);
+  const [cdr] = world.cdrs;
+  expect([...world.disk.files.keys()]).toEqual([cdr?.recording?.path]);
+  expect(world.events.map(({ type }) => type).filter((type) => type.startsWith('recording.'))).toEqual([
+    'recording.started',
+    'recording.ended',
+  ]);
+});

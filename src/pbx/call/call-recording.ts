@@ -59,6 +59,8 @@ export class CallRecording {
   /** The call is over, at `endedAt` of the monotonic clock; returns what its record says. */
   ended(summaries: readonly RecordingSummary[], endedAt: number): RecordingFacts | null {
     let last: RecordingFacts | null = null;
+    // A call may be over before a worker has told that its recording has begun.
+    for (const { file } of summaries) if (!this.#begun.has(file)) this.on({ type: 'started', file });
     for (const [file, begunAt] of this.#begun) {
       last = factsOf(file, summaries.find((summary) => summary.file === file) ?? null);
       this.#onEnd(last, endedAt - begunAt);
