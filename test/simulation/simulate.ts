@@ -88,7 +88,8 @@ class Story {
   #conversations = 0;
 
   static async begin(seed: number, faults: string[], trace: ((line: string) => void) | undefined): Promise<Story> {
-    const chance = new Chance(new SeededRandom(seed ^ 0x5eed));
+    // Seeds that follow each other would begin alike.
+    const chance = new Chance(new SeededRandom(Math.imul(seed ^ 0x5eed, 0x9e37_79b1) >>> 0));
     const setting = settingOf(seed, chance);
     let now = () => 0;
     const log = complainingLog((text) => {
@@ -178,6 +179,8 @@ class Story {
     if (exchange.registrar.count > 0) this.#accuse(`${exchange.registrar.count} bindings have outlived their time`);
     await this.#pass(settling);
     this.#checkNothingIsLeft();
+    // Workers are kept alive, and ports open in advance, until then.
+    await this.#world.media.close();
     if (clock.pending > 0) this.#accuse(`${clock.pending} timers are left`);
     if (sockets.size !== this.#players.length) this.#accuse(`${sockets.size} media sockets are left`);
   }

@@ -20,8 +20,10 @@ interface Session {
   now: Descriptions;
   /** The tag by which the phone has described it. */
   phoneTag: string | null;
-  /** More than one phone has described it: it is not known whose it is. */
-  isForked: boolean;
+  /** More than one phone has described it, or one has answered an offer in two ways: it is not known which holds. */
+  isUnclear: boolean;
+  /** What the phone has answered, by the request with the offer. */
+  readonly answers: Map<string, string | null>;
   /** How often any of it has changed. */
   changes: number;
 }
@@ -54,7 +56,7 @@ export class SoundBook {
     }
     if (isRefused) session.now = session.pending.get(name) ?? session.now;
     // What is repeated when all is done says nothing new.
-    else if (!session.done.has(name)) this.#read(session, direction, message);
+    else if (!session.done.has(name)) this.#read(session, direction, message, name);
     if (!isOver) return;
     session.pending.delete(name);
     session.done.add(name);
@@ -64,12 +66,20 @@ export class SoundBook {
     const known = this.#sessions.get(callId);
     if (known) return known;
     const now = { stated: null, told: null };
-    const session = { pending: new Map(), done: new Set<string>(), now, phoneTag: null, isForked: false, changes: 0 };
+    const session: Session = {
+      pending: new Map(),
+      done: new Set(),
+      answers: new Map(),
+      now,
+      phoneTag: null,
+      isUnclear: false,
+      changes: 0,
+    };
     this.#sessions.set(callId, session);
     return session;
   }
 
-  #read(session: Session, direction: 'in' | 'out', message: SipMessage): void {
+  #read(session: Session, direction: 'in' | 'out', message: SipMessage, request: string): void {
     if (message.body.length === 0 || !message.headers.get('Content-Type')?.includes('sdp')) return;
     const text = new TextDecoder().decode(message.body);
     if (direction === 'out') {
@@ -77,10 +87,18 @@ export class SoundBook {
       return;
     }
     const tag = message.kind === 'request' ? message.fromTag : message.toTag;
-    session.isForked ||= session.phoneTag !== null && session.phoneTag !== tag;
+    session.isUnclear ||= session.phoneTag !== null && session.phoneTag !== tag;
     session.phoneTag = tag;
     const isOrdinary = /^a=sendrecv/m.test(text) && !text.includes('0.0.0.0') && !text.includes('m=video');
-    session.now = { ...session.now, stated: isOrdinary ? mapsIn(text).toSorted().join() : null };
+    const stated = isOrdinary ? mapsIn(text).toSorted().join() : null;
+    if (message.kind === 'response') {
+      const before = session.answers.get(request);
+      session.isUnclear ||= before !== undefined && before !== stated;
+      // An answer that is repeated says nothing of what has come since.
+      if (before !== undefined) return;
+      session.answers.set(request, stated);
+    }
+    session.now = { ...session.now, stated };
   }
 
   /**
@@ -101,7 +119,7 @@ export class SoundBook {
    */
   isOrdinary(callId: string, codecs: readonly string[], remoteSdp: string | null): boolean {
     const session = this.#sessions.get(callId);
-    if (!session || session.isForked || session.pending.size > 0) return false;
+    if (!session || session.isUnclear || session.pending.size > 0) return false;
     const { stated, told } = session.now;
     if (told === null || told !== remoteSdp || stated !== codecs.toSorted().join()) return false;
     // A careless phone may have answered with nothing of what was offered.
