@@ -20,7 +20,7 @@ new WorkerServer({
     const { relay, name } = openRelay({ clock, log, ...setting });
     const { jitter, prompts } = setting;
     const sounds = new SoundLibrary({ folder: prompts, clock, log });
-    return { relay, sessions: new MediaSessions({ relay, clock, random: systemRandom, jitter, sounds }), name };
+    return { relay, sessions: new MediaSessions({ relay, clock, random: systemRandom, jitter, sounds, log }), name };
   },
   onClose: () => process.exit(0),
 });

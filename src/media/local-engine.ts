@@ -3,7 +3,7 @@ import { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
 import { PortLeases, type PortLeasesOptions } from './port-leases.ts';
 import type { MediaTotals, PortPair, Relay } from './relay.ts';
 
-export interface LocalEngineOptions extends PortLeasesOptions, MediaSessionsOptions {
+export interface LocalEngineOptions extends PortLeasesOptions, Omit<MediaSessionsOptions, 'log'> {
   readonly relay: Relay;
   /** What the status page calls it. */
   readonly name: string;

@@ -1,3 +1,4 @@
+import type { Log } from '../base/index.ts';
 import type { MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from './engine.ts';
 import { type LoopOptions, MediaLoop } from './media-loop.ts';
 import { planOf, type SessionPlan } from './plan.ts';
@@ -8,6 +9,7 @@ import { SessionSound, type SoundSources } from './sound/session-sound.ts';
 /** What a session needs of its engine. */
 export interface LocalSessionHost extends LoopOptions, SoundSources {
   readonly relay: Relay;
+  readonly log: Log;
 }
 
 /** The media of one call over a relay of this process. */
@@ -93,6 +95,11 @@ export class LocalSession implements MediaSession {
     return this.#relayed.counters();
   }
 
+  #fail(error: unknown): void {
+    this.#host.log.error('the sound of a call failed', { call_id: this.#plan.relay.id, error });
+    this.#user.onLost?.('the sound of the call failed');
+  }
+
   #startedLoop(): MediaLoop {
     this.#loop ??= new MediaLoop(
       this.#plan,
@@ -101,6 +108,7 @@ export class LocalSession implements MediaSession {
       {
         onDigit: (leg, digit, durationMs) => this.#user.onDigit?.(leg, digit, durationMs),
         onOwnRtcp: (leg, packet) => this.#quality.ownRtcp(leg, packet),
+        onFailure: (error) => this.#fail(error),
       },
       this.#host,
     );

@@ -35,7 +35,7 @@ function setUp() {
     planOf(recorded),
     { send: () => {}, sendRtcp: () => {} },
     sound,
-    { onDigit: () => {}, onOwnRtcp: () => {} },
+    { onDigit: () => {}, onOwnRtcp: () => {}, onFailure: () => {} },
     { clock, random: new SeededRandom(1), jitter: { minMs: 20, maxMs: 200 } },
   );
   return {
@@ -71,6 +71,8 @@ const coded = (name: string, payloadType: number, changes: object = {}) => ({
 function transcoding(onDigit: () => void = () => {}, keys = false) {
   const virtual = new VirtualClock();
   const sent: Uint8Array[] = [];
+  const failures: unknown[] = [];
+  const fault = { error: null as Error | null };
   let behind = 0;
   const clock: Clock = {
     now: () => virtual.now() + behind,
@@ -85,9 +87,15 @@ function transcoding(onDigit: () => void = () => {}, keys = false) {
   ] as const;
   const loop: MediaLoop = new MediaLoop(
     planOf({ ...plain, legs }),
-    { send: (leg, packet) => void (leg === 1 && sent.push(Uint8Array.from(packet))), sendRtcp: () => {} },
+    {
+      send: (leg, packet) => {
+        if (fault.error) throw fault.error;
+        if (leg === 1) sent.push(Uint8Array.from(packet));
+      },
+      sendRtcp: () => {},
+    },
     new SessionSound(sources, {}),
-    { onDigit, onOwnRtcp: () => {} },
+    { onDigit, onOwnRtcp: () => {}, onFailure: (error) => failures.push(error) },
     { clock, random: new SeededRandom(1), jitter: { minMs: 20, maxMs: 200 } },
   );
   let sequenceNumber = 0;
@@ -95,6 +103,8 @@ function transcoding(onDigit: () => void = () => {}, keys = false) {
     virtual,
     loop,
     sent,
+    failures,
+    fault,
     holdUp: (ms: number) => {
       behind += ms;
     },
@@ -129,6 +139,20 @@ test('a process that was held up goes on at the time that it has become', () => 
   expect(steps.filter((step) => step !== 160)).toEqual([160 + 150 * 160]);
   expect(sent.flatMap((packet, n) => (marker(packet) ? [n] : []))).toEqual([0, steps.indexOf(160 + 150 * 160) + 1]);
   expect(sent.length).toBeGreaterThan(before + 45);
+});
+
+test('a defect is told once, and nothing turns any more', () => {
+  const { loop, virtual, say, sent, failures, fault } = transcoding();
+  say(20);
+  const before = sent.length;
+  fault.error = new Error('a defect');
+  say(20);
+  fault.error = null;
+  say(20);
+  expect(failures).toEqual([new Error('a defect')]);
+  expect(sent.length).toBe(before);
+  expect(virtual.pending).toBe(0);
+  loop[Symbol.dispose]();
 });
 
 test('who ends the session when a key is told leaves nothing behind', () => {

@@ -36,6 +36,8 @@ export interface LoopUser {
   onDigit(leg: LegIndex, digit: string, durationMs: number): void;
   /** RTCP of our own has gone to a phone. */
   onOwnRtcp(leg: LegIndex, packet: Uint8Array): void;
+  /** It turns no more, by a defect of ours. */
+  onFailure(error: unknown): void;
 }
 
 /**
@@ -88,6 +90,15 @@ export class MediaLoop implements Disposable {
 
   /** A packet of the phone of `leg` that was taken, at `at` (ms, monotonic). */
   onRtp(leg: LegIndex, packet: Uint8Array, at: number): void {
+    if (this.#over) return;
+    try {
+      this.#take(leg, packet, at);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(leg: LegIndex, packet: Uint8Array, at: number): void {
     const plan = this.#plan.legs[leg];
     if (plan === null) return;
     const own = this.#legs[leg];
@@ -135,15 +146,27 @@ export class MediaLoop implements Disposable {
 
   #tick(): void {
     const now = this.#options.clock.now();
-    // A process that was held up for long has lost that time for good.
-    if (now - this.#nextTurn > mostBehind * frameMs) this.#leaveOut(Math.floor((now - this.#nextTurn) / frameMs));
-    while (this.#nextTurn <= now && !this.#over) {
-      this.#frame(now);
-      this.#nextTurn += frameMs;
+    try {
+      // A process that was held up for long has lost that time for good.
+      if (now - this.#nextTurn > mostBehind * frameMs) this.#leaveOut(Math.floor((now - this.#nextTurn) / frameMs));
+      while (this.#nextTurn <= now && !this.#over) {
+        this.#frame(now);
+        this.#nextTurn += frameMs;
+      }
+    } catch (error) {
+      this.#fail(error);
     }
     if (this.#over) return;
     if (this.#isNeeded(now)) this.#timer = this.#options.clock.after(this.#nextTurn - now, () => this.#tick());
     else this.#rest();
+  }
+
+  /** A defect ends the call that it happened in, and none beside it. */
+  #fail(error: unknown): void {
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#user.onFailure(error);
   }
 
   /** So many frames are left out, but time goes on: what is said and recorded afterwards must not come too early. */

@@ -4,10 +4,10 @@ import { LocalSession, type LocalSessionHost } from './local-session.ts';
 import { createRecordingFile } from './sound/recording-file.ts';
 import { SoundLibrary } from './sound/sound-library.ts';
 
-/** Where nothing else is said, recordings go to the disk and the only sounds are our tones. */
+/** Where nothing else is said, recordings go to the disk, the only sounds are our tones, and nothing is logged. */
 export interface MediaSessionsOptions
-  extends Omit<LocalSessionHost, 'sounds' | 'createRecording'>,
-    Partial<Pick<LocalSessionHost, 'sounds' | 'createRecording'>> {}
+  extends Omit<LocalSessionHost, 'sounds' | 'createRecording' | 'log'>,
+    Partial<Pick<LocalSessionHost, 'sounds' | 'createRecording' | 'log'>> {}
 
 /** The sessions over a relay of this process. */
 export class MediaSessions {
@@ -15,10 +15,11 @@ export class MediaSessions {
   readonly #running = new Set<LocalSession>();
 
   constructor(options: MediaSessionsOptions) {
-    const { clock } = options;
+    const { clock, log = silentLog } = options;
     this.#host = {
       ...options,
-      sounds: options.sounds ?? new SoundLibrary({ folder: null, clock, log: silentLog }),
+      log,
+      sounds: options.sounds ?? new SoundLibrary({ folder: null, clock, log }),
       createRecording: options.createRecording ?? createRecordingFile,
     };
   }
