@@ -11,23 +11,24 @@ class LoadWatch {
 
   static constexpr int64_t second = 1'000'000'000;
 
-  // Times in ns: monotonic, and of the CPU that the thread has used.
-  void begin(int64_t now, int64_t used) {
+  // Times in ns: monotonic, and of the CPU that the thread has used. `queued`: for how long it has waited for a core.
+  void begin(int64_t now, int64_t used, int64_t queued) {
     lookedAt_ = now;
     usedThen_ = used;
+    queuedThen_ = queued;
   }
 
   // Whether it is time to look again.
   bool due(int64_t now) const { return now - lookedAt_ >= second; }
 
-  // What to do, from what the thread has used since it looked last, and for how long it had nothing to do. Several such
-  // threads may share a core, or a virtual machine may not have it for itself: then each uses less than all of it, and
-  // still leaves nothing to others.
-  Advice look(int64_t now, int64_t used, int64_t idle, bool realTime) {
+  // What to do, from what the thread has used since it looked last. Several such threads may share the cores: then none
+  // uses all of one, and still they leave nothing to others. They are known by that they wait for each other.
+  Advice look(int64_t now, int64_t used, int64_t queued, bool realTime) {
     const double time = static_cast<double>(now - lookedAt_);
     const double share = static_cast<double>(used - usedThen_) / time;
-    begin(now, used);
-    if (realTime && static_cast<double>(idle) < (1 - overload) * time) {
+    const double wanted = share + static_cast<double>(queued - queuedThen_) / time;
+    begin(now, used, queued);
+    if (realTime && wanted > overload) {
       takeAgainAt_ = now + restTime;
       return Advice::giveBack;
     }
@@ -41,6 +42,7 @@ class LoadWatch {
 
   int64_t lookedAt_ = 0;
   int64_t usedThen_ = 0;
+  int64_t queuedThen_ = 0;
   int64_t takeAgainAt_ = 0;
 };
 

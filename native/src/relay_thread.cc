@@ -1,9 +1,12 @@
 #include "relay_thread.h"
 
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 namespace relay {
@@ -60,12 +63,15 @@ void* RelayThread::begin(void* thread) {
 
 void RelayThread::loop() {
   pthread_setname_np(pthread_self(), "media-relay");
-  load_.begin(Clock::monotonic(), Clock::threadTime());
-  if (options_.realTime) takeRealTime();
+  if (options_.realTime) {
+    schedule_ = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    load_.begin(Clock::monotonic(), Clock::threadTime(), queued());
+    takeRealTime();
+  }
   epoll_event events[eventLimit];
   while (!stopped_) {
     if (std::exchange(answered_, false) | std::exchange(surroundings_.tapped, false)) wake_();
-    const int ready = wait(events);
+    const int ready = epoll_wait(epoll_, events, eventLimit, settling_.empty() ? -1 : 0);
     if (ready == 0) {
       for (auto& order : settling_) answer(std::move(order));
       settling_.clear();
@@ -86,15 +92,7 @@ void RelayThread::loop() {
   }
   sessions_.clear();
   watches_.clear();
-}
-
-int RelayThread::wait(epoll_event* events) {
-  const int timeout = settling_.empty() ? -1 : 0;
-  if (!options_.realTime) return epoll_wait(epoll_, events, eventLimit, timeout);
-  const int64_t before = Clock::monotonic();
-  const int ready = epoll_wait(epoll_, events, eventLimit, timeout);
-  idle_ += Clock::monotonic() - before;
-  return ready;
+  if (schedule_ >= 0) close(schedule_);
 }
 
 void RelayThread::tell(std::unique_ptr<Order> order) {
@@ -284,12 +282,21 @@ void RelayThread::takeRealTime() {
   if (refused_) answer(Order::realTimeRefused, static_cast<uint32_t>(error));
 }
 
+// For how long the thread has waited for a core so far, in ns; 0 where the system does not count it.
+int64_t RelayThread::queued() const {
+  char text[96] = {};
+  long long used;
+  long long queued;
+  if (schedule_ < 0 || pread(schedule_, text, sizeof text - 1, 0) <= 0) return 0;
+  return std::sscanf(text, "%lld %lld", &used, &queued) == 2 ? queued : 0;
+}
+
 // With a priority above all other programs the thread must not have the core for itself.
 void RelayThread::watchLoad() {
   if (refused_) return;
   const int64_t now = Clock::monotonic();
   if (!load_.due(now)) return;
-  const auto advice = load_.look(now, Clock::threadTime(), std::exchange(idle_, 0), realTime_);
+  const auto advice = load_.look(now, Clock::threadTime(), queued(), realTime_);
   if (advice == LoadWatch::Advice::giveBack) {
     realTime_ = setPolicy(false) != 0;
     answer(Order::realTimeGivenBack, 0);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <pthread.h>
-#include <sys/epoll.h>
 
 #include <array>
 #include <atomic>
@@ -67,7 +66,6 @@ class RelayThread {
 
   static void* begin(void* thread);
   void loop();
-  int wait(epoll_event* events);
   void serve(Watch& watch);
   void obeyAll();
   void sendInjected(uint64_t end);
@@ -80,6 +78,7 @@ class RelayThread {
   void answer(std::unique_ptr<Order> order);
   void answer(Order::Kind kind, uint32_t number);
   void takeRealTime();
+  int64_t queued() const;
   void watchLoad();
 
   const Clock& clock_;
@@ -115,8 +114,8 @@ class RelayThread {
   bool realTime_ = false;
   bool refused_ = false;
   LoadWatch load_;
-  // Time spent waiting for something to do since the load was looked at, in ns.
-  int64_t idle_ = 0;
+  // Where the kernel tells how the thread has been scheduled.
+  int schedule_ = -1;
 };
 
 }  // namespace relay

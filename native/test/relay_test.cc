@@ -416,20 +416,23 @@ void overloadEndsRealTime() {
   constexpr int64_t second = LoadWatch::second;
   using Advice = LoadWatch::Advice;
   LoadWatch watch;
-  watch.begin(0, 0);
+  watch.begin(0, 0, 0);
   check(!watch.due(second - 1) && watch.due(second), "it is looked at once a second");
   int64_t used = second * 8 / 10;
-  check(watch.look(second, used, second / 5, true) == Advice::nothing, "a busy thread keeps its priority");
+  int64_t queued = 0;
+  check(watch.look(second, used, queued, true) == Advice::nothing, "a busy thread keeps its priority");
   used += second * 19 / 20;
-  check(watch.look(2 * second, used, second / 20, true) == Advice::giveBack, "an overloaded one does not");
+  check(watch.look(2 * second, used, queued, true) == Advice::giveBack, "an overloaded one does not");
   used += second / 10;
-  check(watch.look(3 * second, used, second, false) == Advice::nothing, "nor has it back at once");
+  check(watch.look(3 * second, used, queued, false) == Advice::nothing, "nor has it back at once");
   used += 8 * second;
-  check(watch.look(12 * second, used, second, false) == Advice::nothing, "nor while it is still busy");
+  check(watch.look(12 * second, used, queued, false) == Advice::nothing, "nor while it is still busy");
   used += second / 2;
-  check(watch.look(13 * second, used, second / 2, false) == Advice::takeAgain, "but when it has calmed down");
+  check(watch.look(13 * second, used, queued += second / 3, false) == Advice::takeAgain, "but when it has calmed down");
   used += second / 2;
-  check(watch.look(14 * second, used, 0, true) == Advice::giveBack, "nor does one that shares its core with its like");
+  check(watch.look(14 * second, used, queued += second / 3, true) == Advice::nothing, "it may have to wait for its like");
+  used += second * 6 / 10;
+  check(watch.look(15 * second, used, queued += second / 3, true) == Advice::giveBack, "but not if they take every core");
 }
 
 // Opens what the peer has protected, and nothing else.
