@@ -37,12 +37,14 @@ async function play(from: number, count: number): Promise<void> {
   let calls = 0;
   let deliveries = 0;
   let conversations = 0;
+  let holds = 0;
   const counts = new Map<string, number>();
   for (let seed = from; seed < from + count; seed++) {
     const result = await simulate(seed, trace);
     calls += result.calls;
     deliveries += result.deliveries;
     conversations += result.conversations;
+    holds += result.holds;
     for (const [what, count] of result.counts) counts.set(what, (counts.get(what) ?? 0) + count);
     const played = seed - from + 1;
     if (played % 1000 === 0 && played < count) process.stderr.write(`${played} of ${count} played, ${failed} failed\n`);
@@ -56,7 +58,7 @@ async function play(from: number, count: number): Promise<void> {
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stdout.write(
-    `seeds ${from} to ${from + count - 1}: ${failed} failed; ${calls} calls, ${conversations} conversations, ${deliveries} deliveries, ${seconds} s\n`,
+    `seeds ${from} to ${from + count - 1}: ${failed} failed; ${calls} calls, ${conversations} conversations, ${holds} holds with music, ${deliveries} deliveries, ${seconds} s\n`,
   );
   if (failed > 0) process.exitCode = 1;
 }

@@ -22,6 +22,8 @@ export interface SimulationResult {
   readonly deliveries: number;
   /** How often two were heard to speak with each other. */
   readonly conversations: number;
+  /** How often music was heard on hold. */
+  readonly holds: number;
   /** How often what was asked, by whom and with which answer. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -40,6 +42,8 @@ const workerLost = 'a media worker was lost';
 /** Packets of 20 ms that two say to each other, and how many of them must be heard at least. */
 const said = 50;
 const heard = 25;
+/** How long it may take until a worker that hangs is given up, in ms, and one conversation. */
+const noticing = 6000 + 1500;
 /** The longest registration, in ms. */
 const longestBinding = 600_000;
 
@@ -57,7 +61,8 @@ const longestBinding = 600_000;
  * - nothing of one side's topology comes up on the other; no message goes to a stranger;
  * - who watches is told what there is in that moment, one NOTIFY after the other;
  * - every dialog ends with a BYE, every 2xx is acknowledged, and phones hear of the end;
- * - two that have agreed on what they speak are heard by each other, whatever codec and encryption each has;
+ * - two that have agreed on what they speak are heard by each other, whatever codec and encryption each has; on hold
+ *   there is music;
  * - every recording is whole, on the disk, and over before its call;
  * - nothing throws, and nothing is left: no call, dialog, transaction, port or timer.
  */
@@ -86,6 +91,9 @@ class Story {
   readonly #talkers = new Map<PhoneCall, Talker>();
   #deliveries = 0;
   #conversations = 0;
+  #holds = 0;
+  /** Until when a worker that hangs may not have been noticed. */
+  #unheardUntil = 0;
 
   static async begin(seed: number, faults: string[], trace: ((line: string) => void) | undefined): Promise<Story> {
     // Seeds that follow each other would begin alike.
@@ -194,6 +202,7 @@ class Story {
       calls: this.#calls.calls,
       deliveries: this.#deliveries,
       conversations: this.#conversations,
+      holds: this.#holds,
       counts: this.#witness.counts,
     };
   }
@@ -230,7 +239,7 @@ class Story {
     ])();
   }
 
-  /** Two say something to each other: they are heard, unless the call changes meanwhile. */
+  /** Two say something to each other and are heard, or one holds and the other hears music; unless the call changes meanwhile. */
   #converse(): void {
     const ends = this.#players.flatMap(({ phone, setting }) =>
       phone.calls
@@ -245,7 +254,9 @@ class Story {
     });
     if (pairs.length === 0) return;
     const pair = this.#chance.pick(pairs);
-    if (!pair.every(({ call, codecs }) => sound.isOrdinary(call.callId, codecs, call.remoteSdp))) return;
+    const roles = pair.map(({ call, codecs }) => sound.roleOf(call.callId, codecs, call.remoteSdp)).join(' and ');
+    if (roles !== 'talks and talks' && roles !== 'holds and listens') return;
+    const isOnHold = roles === 'holds and listens';
     const ids = pair.map(({ call }) => call.callId);
     const changes = (): string =>
       `${sound.partnerOf(ids[0]!)} ${ids.map((id) => sound.changesOf(id))} ${pair.map(({ call }) => call.state)}`;
@@ -253,15 +264,17 @@ class Story {
     const talkers = pair.map((end) => ({ ...end, talker: this.#talkerOf(end.phone, end.call) }));
     const heardBefore = talkers.map(({ talker }) => talker.heard);
     const { clock } = this.#world;
-    for (let i = 0; i < said; i++) {
+    for (let i = 0; i < said && !isOnHold; i++) {
       clock.after(20 * i, () => {
         for (const { talker, codecs } of talkers) talker.speak(codecs);
       });
     }
     clock.after(20 * said + 300, () => {
-      if (changes() !== before) return;
-      this.#conversations++;
+      if (changes() !== before || clock.now() < this.#unheardUntil) return;
+      if (isOnHold) this.#holds++;
+      else this.#conversations++;
       talkers.forEach(({ phone, call, talker }, index) => {
+        if (isOnHold && index === 0) return;
         const count = talker.heard - heardBefore[index]!;
         if (count < heard) {
           this.#accuse(`${phone.number} hears ${count} of ${said} packets in ${call.callId} from ${ids[1 - index]}`);
@@ -281,7 +294,10 @@ class Story {
     const { workers } = this.#world;
     const worker = this.#chance.pick(workers.slice(-(this.#setting.world.workers ?? 1)));
     if (this.#chance.happens(0.7)) worker.die();
-    else worker.hang();
+    else {
+      worker.hang();
+      this.#unheardUntil = this.#world.clock.now() + noticing;
+    }
   }
 
   /** A phone loses its power, and is there again later, as if nothing had been. */

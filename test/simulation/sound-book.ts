@@ -1,12 +1,21 @@
 import type { LegFacts, PbxEvent } from '../../src/pbx/events/index.ts';
 import type { SipMessage } from '../../src/sip/message/index.ts';
 
+/** What a phone does in a call. */
+export type Role = 'talks' | 'holds' | 'listens';
+
+const roles = [
+  ['sendrecv', 'talks'],
+  ['sendonly', 'holds'],
+  ['recvonly', 'listens'],
+] as const;
+
 /** Requests that may change a session. */
 const changing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'PRACK', 'ACK']);
 
 /** What the two sides of a session have said last. */
 interface Descriptions {
-  /** The rtpmaps of the phone, where it talks and hears; null where not, or nothing was said. */
+  /** The direction and the rtpmaps of the phone's audio; null where there is something else too, or nothing was said. */
   readonly stated: string | null;
   /** What the phone was told. */
   readonly told: string | null;
@@ -89,8 +98,9 @@ export class SoundBook {
     const tag = message.kind === 'request' ? message.fromTag : message.toTag;
     session.isUnclear ||= session.phoneTag !== null && session.phoneTag !== tag;
     session.phoneTag = tag;
-    const isOrdinary = /^a=sendrecv/m.test(text) && !text.includes('0.0.0.0') && !text.includes('m=video');
-    const stated = isOrdinary ? mapsIn(text).toSorted().join() : null;
+    const way = /^a=(sendrecv|sendonly|recvonly|inactive)/m.exec(text)?.[1];
+    const isOrdinary = way && !text.includes('0.0.0.0') && !text.includes('m=video');
+    const stated = isOrdinary ? `${way} ${mapsIn(text).toSorted()}` : null;
     if (message.kind === 'response') {
       const before = session.answers.get(request);
       session.isUnclear ||= before !== undefined && before !== stated;
@@ -114,16 +124,18 @@ export class SoundBook {
   }
 
   /**
-   * Whether the phone has said last that it can do `codecs` (rtpmaps), talks and hears, with nothing under way that may
-   * change it; and knows by `remoteSdp` what it was told last.
+   * What a phone does that has said last that it can do `codecs` (rtpmaps), and knows by `remoteSdp` what it was told
+   * last; null where something may change it, or it does something else.
    */
-  isOrdinary(callId: string, codecs: readonly string[], remoteSdp: string | null): boolean {
+  roleOf(callId: string, codecs: readonly string[], remoteSdp: string | null): Role | null {
     const session = this.#sessions.get(callId);
-    if (!session || session.isUnclear || session.pending.size > 0) return false;
+    if (!session || session.isUnclear || session.pending.size > 0) return null;
     const { stated, told } = session.now;
-    if (told === null || told !== remoteSdp || stated !== codecs.toSorted().join()) return false;
+    if (told === null || told !== remoteSdp) return null;
     // A careless phone may have answered with nothing of what was offered.
-    return mapsIn(told).some((map) => codecs.includes(map) && !map.startsWith('telephone-event'));
+    if (!mapsIn(told).some((map) => codecs.includes(map) && !map.startsWith('telephone-event'))) return null;
+    for (const [direction, role] of roles) if (stated === `${direction} ${codecs.toSorted()}`) return role;
+    return null;
   }
 
   /** Rises whenever anything of the session may have changed. */
