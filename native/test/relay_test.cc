@@ -103,7 +103,7 @@ void mutate(Random& random, std::vector<uint8_t>& packet) {
 }
 
 // What a leg has been given is counted, each packet once.
-void fuzzPacketPath(Random& random, int rounds) {
+[[maybe_unused]] void fuzzPacketPath(Random& random, int rounds) {
   OwnPorts ownPorts;
   Ring taps(1 << 16);
   Surroundings surroundings{ownPorts, taps};
@@ -436,7 +436,7 @@ void overloadEndsRealTime() {
 }
 
 // Opens what the peer has protected, and nothing else.
-void srtpRoundTrips(Random& random, int rounds) {
+[[maybe_unused]] void srtpRoundTrips(Random& random, int rounds) {
   for (int round = 0; round < rounds; round++) {
     const SrtpKeys keys = randomKeys(random);
     SrtpSender sender(keys.send);
@@ -484,9 +484,12 @@ int main(int count, char** arguments) {
   startsOrSaysThatItCannot();
   obeysOrdersForPortsThatAreGone();
   overloadEndsRealTime();
+  // One thread alone has no races: there, the sanitizer for threads has nothing to say.
+#ifndef __SANITIZE_THREAD__
   srtpRoundTrips(random, 60);
   fuzzPacketPath(random, 400);
+#endif
   stressRing();
-  stressThreads(random, 20'000);
+  stressThreads(random, 10'000);
   std::puts("all holds");
 }
