@@ -19,8 +19,16 @@ const pairs = [pcmu, pcma, g722, opus].flatMap((a) =>
   [pcmu, pcma, g722, opus].flatMap((b) => (a === b ? [] : [[a, b] as const])),
 );
 
-describe.each(engines)('transcoding: %s', (_, open) => {
-  test.each(pairs.map(([a, b]) => [a.name, b.name, a, b] as const))(
+/** What codecs make of each other does not depend on what carries the packets: every pair is tried over the first engine. */
+const somePairs = [
+  [pcmu, opus],
+  [g722, pcma],
+] as const;
+
+describe.each(engines)('transcoding: %s', (name, open) => {
+  const tried = name === engines[0]?.[0] ? pairs : somePairs;
+
+  test.each(tried.map(([a, b]) => [a.name, b.name, a, b] as const))(
     'a tone in %s is heard in %s, at least 20 dB above all else, in one stream without gaps',
     async (_from, _to, a, b) => {
       await using stage = await setUp(open(), { a: { codecs: [a] }, b: { codecs: [b] } });

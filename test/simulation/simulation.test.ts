@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { simulate } from './simulate.ts';
 
 /** As many as fit into a few seconds; `npm run simulate -- --seeds N` plays more. */
-const seeds = 120;
+const seeds = 80;
 /** How many stories are told by one test. */
 const chapter = 20;
 
