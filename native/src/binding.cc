@@ -1,4 +1,4 @@
-// The face that JavaScript sees; src/media/native-addon.ts describes it.
+// The face that JavaScript sees; src/media/relay/native-addon.ts describes it.
 #include <napi.h>
 
 #include <memory>

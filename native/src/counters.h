@@ -10,7 +10,7 @@
 
 namespace relay {
 
-// Positions in `values`; src/media/native-counters.ts names the same.
+// Positions in `values`; src/media/relay/native-counters.ts names the same.
 enum Counter : int {
   packetsReceived,
   packetsSent,

@@ -1,4 +1,4 @@
-// Knows where a leg's packets come from and so where to send (RFC 7362): src/media/latch.ts in C++, rule for rule.
+// Knows where a leg's packets come from and so where to send (RFC 7362): src/media/relay/latch.ts in C++, rule for rule.
 #pragma once
 
 #include <cstdint>

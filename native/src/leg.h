@@ -1,5 +1,5 @@
 // One side of a session: takes what arrives on its ports, if it comes from the leg's source, and has the other side send
-// it: src/media/relay-leg.ts in C++. It belongs to one relay thread.
+// it: src/media/relay/plain-leg.ts in C++. It belongs to one relay thread.
 #pragma once
 
 #include <cstdint>

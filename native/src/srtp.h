@@ -1,4 +1,4 @@
-// SRTP and SRTCP (RFC 3711, RFC 7714) by the OpenSSL that Node brings: src/rtp/srtp.ts and src/media/port-srtp.ts in C++.
+// SRTP and SRTCP (RFC 3711, RFC 7714) by the OpenSSL that Node brings: src/rtp/srtp.ts and src/media/relay/port-srtp.ts in C++.
 // A context belongs to one thread at a time; nothing is allocated for a packet.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace relay {
 
-// Positions in the list of suites of src/media/native-session.ts.
+// Positions in the list of suites of src/media/relay/native-session.ts.
 enum class SrtpSuite : uint8_t { cm80, cm32, gcm128, gcm256 };
 
 // Master key and master salt, one behind the other, as long as the suite has them.

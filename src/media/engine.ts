@@ -1,7 +1,7 @@
 import type { AgreedCodec } from '../sdp/index.ts';
-import type { LegQualitySummary, QualityReport } from './quality-monitor.ts';
-import type { LegCounters, LegIndex, MediaTotals, PortPair, RelayLegSpec } from './relay.ts';
-import type { OneWayFinding } from './silence-watch.ts';
+import type { LegQualitySummary, QualityReport } from './quality/quality-monitor.ts';
+import type { OneWayFinding } from './quality/silence-watch.ts';
+import type { LegCounters, LegIndex, MediaTotals, PortPair, RelayLegSpec } from './relay/relay.ts';
 import type { RecordingSummary } from './sound/recorder.ts';
 import type { SoundUser, SoundWishes } from './sound/session-sound.ts';
 

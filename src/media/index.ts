@@ -1,4 +1,3 @@
-export { DgramSockets } from './dgram-sockets.ts';
 export type {
   LegSummary,
   MediaEngine,
@@ -11,14 +10,22 @@ export type {
 } from './engine.ts';
 export { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
 export { MediaSessions } from './media-sessions.ts';
-export { type MemoryNetwork, MemorySockets } from './memory-sockets.ts';
-export { loadNativeAddon, type NativeAddon } from './native-addon.ts';
-export { NativeRelay, type NativeRelayOptions } from './native-relay.ts';
-export { type OpenedRelay, type OpenRelayOptions, openRelay } from './open-relay.ts';
-export { PlainRelay, type PlainRelayOptions } from './plain-relay.ts';
-export { PortLeases, type PortLeasesOptions } from './port-leases.ts';
-export type { PortRange } from './port-pool.ts';
-export type { LegQuality, LegQualitySummary, OpinionSummary, QualityReport, StreamQuality } from './quality-monitor.ts';
+export type {
+  LegQuality,
+  LegQualitySummary,
+  OpinionSummary,
+  QualityReport,
+  StreamQuality,
+} from './quality/quality-monitor.ts';
+export type { OneWayFinding, SilenceReason } from './quality/silence-watch.ts';
+export { DgramSockets } from './relay/dgram-sockets.ts';
+export { type MemoryNetwork, MemorySockets } from './relay/memory-sockets.ts';
+export { loadNativeAddon, type NativeAddon } from './relay/native-addon.ts';
+export { NativeRelay, type NativeRelayOptions } from './relay/native-relay.ts';
+export { type OpenedRelay, type OpenRelayOptions, openRelay } from './relay/open-relay.ts';
+export { PlainRelay, type PlainRelayOptions } from './relay/plain-relay.ts';
+export { PortLeases, type PortLeasesOptions } from './relay/port-leases.ts';
+export type { PortRange } from './relay/port-pool.ts';
 export type {
   LegCounters,
   LegIndex,
@@ -31,9 +38,8 @@ export type {
   RelaySpec,
   RelayUser,
   RemoteMedia,
-} from './relay.ts';
-export type { OneWayFinding, SilenceReason } from './silence-watch.ts';
-export type { DatagramPort, MediaSockets } from './sockets.ts';
+} from './relay/relay.ts';
+export type { DatagramPort, MediaSockets } from './relay/sockets.ts';
 export type { RecordingOrder, RecordingSummary } from './sound/recorder.ts';
 export type { CreateRecordingFile } from './sound/recording-file.ts';
 export { RecordingFolder, recordingPath } from './sound/recording-folder.ts';

@@ -1,7 +1,7 @@
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from './engine.ts';
 import { MediaSessions, type MediaSessionsOptions } from './media-sessions.ts';
-import { PortLeases, type PortLeasesOptions } from './port-leases.ts';
-import type { MediaTotals, PortPair, Relay } from './relay.ts';
+import { PortLeases, type PortLeasesOptions } from './relay/port-leases.ts';
+import type { MediaTotals, PortPair, Relay } from './relay/relay.ts';
 
 export interface LocalEngineOptions extends PortLeasesOptions, Omit<MediaSessionsOptions, 'log'> {
   readonly relay: Relay;

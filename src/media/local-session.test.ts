@@ -3,9 +3,9 @@ import { type LogFields, SeededRandom, silentLog, VirtualClock } from '../base/i
 import { formatRtp } from '../rtp/index.ts';
 import type { AgreedCodec } from '../sdp/index.ts';
 import { MediaSessions } from './media-sessions.ts';
-import { MemorySockets } from './memory-sockets.ts';
-import { PlainRelay } from './plain-relay.ts';
-import type { RelaySession, RelaySpec, RelayUser } from './relay.ts';
+import { MemorySockets } from './relay/memory-sockets.ts';
+import { PlainRelay } from './relay/plain-relay.ts';
+import type { RelaySession, RelaySpec, RelayUser } from './relay/relay.ts';
 
 const codec = (name: string, payloadType: number): AgreedCodec => ({
   name,

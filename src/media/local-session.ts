@@ -1,9 +1,9 @@
 import type { Log } from '../base/index.ts';
 import type { MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from './engine.ts';
-import { type LoopOptions, MediaLoop } from './media-loop.ts';
-import { planOf, type SessionPlan } from './plan.ts';
-import type { LegCounters, LegIndex, Relay, RelaySession } from './relay.ts';
-import { SessionQuality } from './session-quality.ts';
+import { type LoopOptions, MediaLoop } from './loop/media-loop.ts';
+import { planOf, type SessionPlan } from './loop/plan.ts';
+import { SessionQuality } from './quality/session-quality.ts';
+import type { LegCounters, LegIndex, Relay, RelaySession } from './relay/relay.ts';
 import { SessionSound, type SoundSources } from './sound/session-sound.ts';
 
 /** What a session needs of its engine. */

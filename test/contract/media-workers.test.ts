@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { noNativeRelay } from '../../src/media/open-relay.ts';
+import { noNativeRelay } from '../../src/media/relay/open-relay.ts';
 import { stereoHeader } from '../../src/media/sound/wav-header.ts';
 import { formatTelephoneEvent, payloadType } from '../../src/rtp/index.ts';
 import { channelsOf } from '../support/memory-disk.ts';

@@ -9,7 +9,7 @@ import {
   type WorkerProcess,
   WorkerServer,
 } from '../../src/media/index.ts';
-import { noNativeRelay } from '../../src/media/open-relay.ts';
+import { noNativeRelay } from '../../src/media/relay/open-relay.ts';
 
 /** A worker that has been started. */
 export interface MemoryWorker {

@@ -3,7 +3,7 @@
  * is answered (and for each later change), `end`; ports go in batches for all calls.
  */
 import type { MediaSessionSpec, MediaSessionUser, MediaSummary } from '../engine.ts';
-import type { LegCounters, LegIndex, MediaTotals, OpenFailure, PortPair } from '../relay.ts';
+import type { LegCounters, LegIndex, MediaTotals, OpenFailure, PortPair } from '../relay/relay.ts';
 
 /** What a session's user may be told, by name; each is passed on as it is. */
 export const userEvents: { readonly [Event in keyof MediaSessionUser]-?: true } = {

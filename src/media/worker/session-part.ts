@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../base/index.ts';
 import type { MediaSessionSpec, MediaSummary } from '../engine.ts';
-import { type LegCounters, type LegIndex, noCounters } from '../relay.ts';
+import { type LegCounters, type LegIndex, noCounters } from '../relay/relay.ts';
 import type { RecordingSummary } from '../sound/recorder.ts';
 import { summaryOfLeft } from '../sound/recording-folder.ts';
 import type { UserEvent } from './protocol.ts';

@@ -1,9 +1,9 @@
 import type { Clock, Log, Random } from '../../base/index.ts';
 import type { MediaEngine, MediaSession, MediaSessionSpec, MediaSessionUser, MediaWorker } from '../engine.ts';
-import { realTimeRefused } from '../native-relay.ts';
-import { noNativeRelay } from '../open-relay.ts';
-import type { PortRange } from '../port-pool.ts';
-import type { MediaTotals, OpenFailure, PortPair } from '../relay.ts';
+import { realTimeRefused } from '../relay/native-relay.ts';
+import { noNativeRelay } from '../relay/open-relay.ts';
+import type { PortRange } from '../relay/port-pool.ts';
+import type { MediaTotals, OpenFailure, PortPair } from '../relay/relay.ts';
 import type { FromWorker } from './protocol.ts';
 import type { SessionPart } from './session-part.ts';
 import { WorkerLink, type WorkerProcess } from './worker-link.ts';

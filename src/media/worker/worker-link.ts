@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Log, Timer } from '../../base/index.ts';
 import type { MediaWorker } from '../engine.ts';
-import type { LegCounters, MediaTotals, OpenFailure, PortPair } from '../relay.ts';
+import type { LegCounters, MediaTotals, OpenFailure, PortPair } from '../relay/relay.ts';
 import { Channel } from './channel.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 

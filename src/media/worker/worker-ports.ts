@@ -1,6 +1,6 @@
 import { type Clock, type Log, type Random, sameAddress } from '../../base/index.ts';
-import { PortPool, type PortRange } from '../port-pool.ts';
-import type { OpenFailure, PortPair } from '../relay.ts';
+import { PortPool, type PortRange } from '../relay/port-pool.ts';
+import type { OpenFailure, PortPair } from '../relay/relay.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Pairs that a worker keeps open for an address that calls use: it is refilled to the second when it falls below the first. */

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type Clock, every, type Log, type LogFields, type Timer } from '../../base/index.ts';
 import type { MediaSession, MediaSessionUser, MediaSummary } from '../engine.ts';
 import type { MediaSessions } from '../media-sessions.ts';
-import { noCounters, type Relay } from '../relay.ts';
+import { noCounters, type Relay } from '../relay/relay.ts';
 import { Channel } from './channel.ts';
 import { type FromWorker, type ToWorker, type UserEvent, userEvents } from './protocol.ts';
 

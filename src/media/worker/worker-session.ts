@@ -1,5 +1,5 @@
 import type { MediaLeg, MediaSession, MediaSessionSpec, MediaSessionUser, MediaSummary } from '../engine.ts';
-import { addCounters, type LegCounters, type LegIndex, noCounters, type PortPair } from '../relay.ts';
+import { addCounters, type LegCounters, type LegIndex, noCounters, type PortPair } from '../relay/relay.ts';
 import type { RecordingSummary } from '../sound/recorder.ts';
 import type { UserEvent } from './protocol.ts';
 import { type PartHost, type PartUser, SessionPart } from './session-part.ts';
