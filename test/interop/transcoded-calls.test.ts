@@ -77,7 +77,7 @@ describe.runIf(needs('baresip', 'sox'))('calls between phones that share no code
     expect(await baresip.event('CALL_DTMF_START')).toMatchObject({ param: '7' });
     baresip.press('2');
     await linphone.says(/Receiving tone 2 from/);
-    await pause(1000);
+    await pause(2000);
     baresip.hangUp();
     await linphone.says(/ended/);
     await expectTone(baresip, 440);
