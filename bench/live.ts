@@ -21,6 +21,7 @@ export class Live implements AsyncDisposable {
   readonly #folder: string;
   readonly #child: ChildProcess;
   readonly #sockets: Socket[] = [];
+  #closed = false;
 
   private constructor(
     server: Address,
@@ -68,7 +69,8 @@ export class Live implements AsyncDisposable {
       callee: addressOf(sockets.callee),
       random: systemRandom,
       password: 'secret',
-      send: (as, bytes) => sockets[as].send(bytes, this.server.port, this.server.address),
+      // A phone may still want to hang up when all is over.
+      send: (as, bytes) => this.#closed || sockets[as].send(bytes, this.server.port, this.server.address),
       ...options,
     });
     for (const as of ['caller', 'callee'] as const) sockets[as].on('message', (bytes) => phones.receive(as, bytes));
@@ -123,6 +125,7 @@ export class Live implements AsyncDisposable {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) this.#child.kill(signal);
     await Promise.race([ended, sleep(10_000, null, { ref: false })]);
     this.#child.kill('SIGKILL');
+    this.#closed = true;
     for (const socket of this.#sockets) socket.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
