@@ -12,6 +12,18 @@ export async function expectTone(phone: Pick<Baresip, 'heard'>, frequency: numbe
   expect(Math.abs(sound.frequency - frequency) / frequency).toBeLessThan(0.1);
 }
 
+/** Two that have answered talk for a second, the caller holds the call and comes back, and they talk again. */
+export async function talkHoldAndTalk(caller: Baresip, callee: Baresip): Promise<void> {
+  await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
+  await pause(1000);
+  caller.hold();
+  await caller.event('CALL_REMOTE_SDP', 2);
+  await pause(500);
+  caller.resume();
+  await caller.event('CALL_REMOTE_SDP', 3);
+  await pause(1000);
+}
+
 type Party = Pick<BaresipOptions, 'number' | 'password' | 'address' | 'codec'>;
 
 /** Two phones register by `protocol`, one calls the other, and for a second each must hear the tone of the other. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tlsFile } from '../support/tls-files.ts';
 import { Baresip } from './baresip.ts';
-import { expectTone } from './baresip-call.ts';
+import { expectTone, talkHoldAndTalk } from './baresip-call.ts';
 import { ExchangeProcess, type Protocol } from './exchange-process.ts';
 import { expectNothingLeft } from './nothing-left.ts';
 import { eventually, pause } from './program.ts';
@@ -51,14 +51,7 @@ describe.runIf(needs('baresip', 'sox'))('calls between two baresip', () => {
 
       caller.dial(calleeNumber);
       await Promise.all([caller.event('CALL_ESTABLISHED'), callee.event('CALL_ESTABLISHED')]);
-      await Promise.all([caller.event('CALL_RTPESTAB'), callee.event('CALL_RTPESTAB')]);
-      await pause(1000);
-      caller.hold();
-      await caller.event('CALL_REMOTE_SDP', 2);
-      await pause(500);
-      caller.resume();
-      await caller.event('CALL_REMOTE_SDP', 3);
-      await pause(1000);
+      await talkHoldAndTalk(caller, callee);
       caller.hangUp();
       await callee.event('CALL_CLOSED');
 

@@ -1,31 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatRtcp, ntpShort, ntpTime, type ReportBlock, type RtcpPacket } from '../../rtp/index.ts';
 import type { Codec } from '../../sdp/index.ts';
-import type { LegCounters } from '../relay/relay.ts';
+import { type LegCounters, noCounters } from '../relay/relay.ts';
 import { type MeasuredLeg, QualityMonitor } from './quality-monitor.ts';
-
-const idle: LegCounters = {
-  packetsReceived: 0,
-  packetsSent: 0,
-  packetsLost: 0,
-  lossEvents: 0,
-  duplicates: 0,
-  jitterMs: null,
-  bytesReceived: 0,
-  bytesSent: 0,
-  strangers: 0,
-  malformed: 0,
-  unmapped: 0,
-  held: 0,
-  undeliverable: 0,
-  lastStranger: null,
-  latched: null,
-  rtcpReceived: 0,
-  rtcpSent: 0,
-  tapDropped: 0,
-  authenticationFailures: 0,
-  replayed: 0,
-};
 
 const pcmu: Codec = { payloadType: 0, name: 'PCMU', clockRate: 8000, channels: 1, fmtp: null };
 const opus: Codec = { payloadType: 111, name: 'opus', clockRate: 48_000, channels: 2, fmtp: null };
@@ -72,7 +49,7 @@ const receiverReport = (...reports: readonly ReportBlock[]): Uint8Array =>
 
 /** A monitor of two phones that speak PCMU, and their counters. */
 function monitored(legs: readonly [MeasuredLeg, MeasuredLeg | null] = [leg(1), leg(2)]) {
-  const counters: [LegCounters, LegCounters] = [idle, idle];
+  const counters: [LegCounters, LegCounters] = [noCounters, noCounters];
   const monitor = new QualityMonitor(() => [...counters]);
   monitor.update(legs);
   const count = (index: 0 | 1, { packetsReceived = 0, packetsLost = 0, ...rest }: Partial<LegCounters>) => {

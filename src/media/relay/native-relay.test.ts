@@ -165,6 +165,32 @@ describe.skipIf(addon === null)('the native relay', () => {
     expect(times[0]).toBeLessThanOrEqual(clock.now() + 1);
   });
 
+  test('lets JavaScript hear together what comes within 4 ms, and the first of it at once', async () => {
+    const clock = new VirtualClock();
+    const tapped: number[] = [];
+    const first = Promise.withResolvers<void>();
+    const onRtp = (_: number, bytes: Uint8Array): void => {
+      tapped.push(sequenceNumber(bytes));
+      first.resolve();
+    };
+    await using stage = setUp({ clock, frozen: false }, '127.0.0.1', { onIdle: () => {}, onRtp });
+    const { session, legs, phone } = stage;
+    session.update({ id: 'call-1', legs: [{ ...legs[0], copied: true }, legs[1]], idleTimeout: null });
+    clock.advance(10);
+    phone.send(packet(1), legs[0].port);
+    await first.promise;
+    for (const number of [2, 3]) phone.send(packet(number), legs[0].port);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    while (session.counters()[0].packetsReceived < 3) await turn();
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(tapped).toEqual([1]);
+    while (tapped.length < 3) {
+      clock.advance(4);
+      await turn();
+    }
+    expect(tapped).toEqual([1, 2, 3]);
+  });
+
   test('many sessions come and go, each with counters of its own', async () => {
     await using stage = setUp({ threads: 2 });
     const { relay, session, legs, phone } = stage;
