@@ -3,6 +3,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { callInMemory } from './call.ts';
+import { codec } from './codec.ts';
 import { type Figure, print } from './figures.ts';
 import { jitter } from './jitter.ts';
 import { media } from './media/media.ts';
@@ -26,6 +27,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   call: async () => [...(await callInMemory()), ...(await callOverUdp())],
   registration,
   relay,
+  codec: async () => codec(),
   jitter: async () => jitter(),
   media: () =>
     media({
